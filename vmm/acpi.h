@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The ACPI tables of the machine (ACPI 6.5, chapter 5): RSDP, XSDT, hardware-reduced FADT,
+ * MADT, MCFG and the DSDT compiled from dsdt.asl. They describe what the other modules do.
+ */
+#ifndef ACPI_H
+#define ACPI_H
+
+#include "gmem.h"
+
+#define ACPI_START 0xe0000u /* the RSDP stands first, where a legacy scan finds it too */
+#define ACPI_SIZE  0x20000u
+
+#define IOAPIC_START 0xfec00000u
+#define LAPIC_START  0xfee00000u
+
+/*
+ * Builds the tables for cpu_count processors, with APIC ids 0 to cpu_count - 1, into table,
+ * as they are to stand at guest-physical ACPI_START. Returns the bytes used.
+ */
+size_t acpi_build(uint8_t table[ACPI_SIZE], unsigned cpu_count);
+
+/* acpi_build() into guest memory. False if there is no RAM at ACPI_START. */
+bool acpi_write(const struct gmem *mem, unsigned cpu_count) MUST_CHECK;
+
+#endif /* ACPI_H */

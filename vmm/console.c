@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+#include "console.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* How long a launcher that does not read may hold up the last words of a guest. */
+#define LAST_WORDS_MS 1000
+
+/* Output taken from the serial port and not yet taken by the launcher. */
+struct output {
+	uint8_t bytes[1024];
+	size_t start, end;
+};
+
+/* True if everything that the guest has sent so far has been handed over. */
+static bool drain(struct output *o, struct serial *s, int fd)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (o->start == o->end) {
+			o->start = 0;
+			o->end = serial_transmit(s, o->bytes, sizeof(o->bytes));
+			if (o->end == 0)
+				return true;
+		}
+		n = send(fd, o->bytes + o->start, o->end - o->start, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EAGAIN)
+			o->start = o->end; /* nobody listens: the wire is cut, the guest goes on */
+		else if (n < 0)
+			return false;
+		else
+			o->start += (size_t)n;
+	}
+}
+
+/* False once the other end will send nothing more. */
+static bool receive(struct serial *s, int fd)
+{
+	uint8_t bytes[SERIAL_RX_SIZE];
+	size_t room = serial_room(s);
+	ssize_t n;
+
+	if (room == 0)
+		return true;
+	n = recv(fd, bytes, room, MSG_DONTWAIT);
+	if (n > 0)
+		serial_receive(s, bytes, (size_t)n);
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void last_words(struct output *o, struct serial *s, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	while (!drain(o, s, fd) && poll(&p, 1, LAST_WORDS_MS) > 0)
+		;
+}
+
+enum status console_serve(struct machine *m, int console_fd, int control_fd)
+{
+	enum { CONSOLE, CONTROL, STOP, WAKE, COUNT };
+	struct output out = { .start = 0 };
+	bool input = true, drained = true;
+
+	for (;;) {
+		struct pollfd p[COUNT] = {
+			[CONSOLE] = { .fd = console_fd },
+			[CONTROL] = { .fd = control_fd, .events = POLLIN },
+			[STOP] = { .fd = m->stop_fd, .events = POLLIN },
+			[WAKE] = { .fd = m->wake_fd, .events = POLLIN },
+		};
+		uint64_t ticks;
+
+		if (input && serial_room(&m->serial) > 0)
+			p[CONSOLE].events |= POLLIN;
+		if (!drained)
+			p[CONSOLE].events |= POLLOUT;
+		if (p[CONSOLE].events == 0)
+			p[CONSOLE].fd = -1; /* or its hang-up would make us spin */
+		if (poll(p, COUNT, -1) < 0)
+			continue; /* EINTR is all that can happen */
+
+		if (p[WAKE].revents != 0 && read(m->wake_fd, &ticks, sizeof(ticks)) < 0)
+			continue;
+		drained = drain(&out, &m->serial, console_fd);
+		if (p[STOP].revents != 0) {
+			last_words(&out, &m->serial, console_fd);
+			return machine_stop_reason(m);
+		}
+		if (p[CONTROL].revents != 0)
+			return STATUS_NOT_STARTED; /* the launcher has died: nobody reads this */
+		if (p[CONSOLE].revents & (POLLIN | POLLHUP | POLLERR))
+			input = receive(&m->serial, console_fd);
+	}
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+#include "machine.h"
+
+#include "acpi.h"
+#include "bug.h"
+#include "log.h"
+#include "timing.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+/*
+ * KVM on Intel processors without "unrestricted guest" keeps four pages of its own in the
+ * guest-physical space; here they are in nobody's way.
+ */
+#define KVM_IDENTITY_MAP 0xfffbc000ull
+#define KVM_TSS		 0xfffbd000ull
+
+static enum status failed(const char *what)
+{
+	log_error("%s: %s", what, strerror(errno));
+	return STATUS_FAILED;
+}
+
+static enum status create_vm(struct machine *m)
+{
+	uint64_t identity_map = KVM_IDENTITY_MAP;
+
+	do
+		m->vm_fd = ioctl(m->kvm_fd, KVM_CREATE_VM, 0UL);
+	while (m->vm_fd < 0 && errno == EINTR);
+	if (m->vm_fd < 0)
+		return failed("KVM_CREATE_VM");
+	if (ioctl(m->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0)
+		return failed("KVM_SET_IDENTITY_MAP_ADDR");
+	if (ioctl(m->vm_fd, KVM_SET_TSS_ADDR, KVM_TSS) < 0)
+		return failed("KVM_SET_TSS_ADDR");
+	if (ioctl(m->vm_fd, KVM_CREATE_IRQCHIP, 0UL) < 0)
+		return failed("KVM_CREATE_IRQCHIP");
+	return STATUS_OK;
+}
+
+static enum status create_vcpus(struct machine *m, unsigned count)
+{
+	static struct cpuid cpuid;
+	int run_size = ioctl(m->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0UL);
+	int deadline = ioctl(m->kvm_fd, KVM_CHECK_EXTENSION, (unsigned long)KVM_CAP_TSC_DEADLINE_TIMER);
+	int error = cpuid_init(&cpuid, m->kvm_fd);
+
+	if (run_size < (int)sizeof(struct kvm_run) || error != 0) {
+		errno = -error;
+		return failed("KVM_GET_SUPPORTED_CPUID");
+	}
+	m->cpu_count = count;
+	m->world = (struct vcpu_world){ .parked = &m->parked, .gate = &m->gate, .ports = &m->ports, .mmio = &m->mmio, .mem = &m->ram.mem,
+					.stop = machine_stop, .machine = m };
+	for (unsigned i = 0; i < count; i++) {
+		enum status st = vcpu_init(&m->vcpu[i], m->vm_fd, i, (size_t)run_size, &m->world);
+		int khz;
+
+		if (st != STATUS_OK)
+			return st;
+		khz = ioctl(m->vcpu[i].fd, KVM_GET_TSC_KHZ, 0UL);
+		cpuid_set_cpu(&cpuid, i, count, khz > 0 ? (uint32_t)khz : 0, deadline > 0);
+		st = vcpu_set_cpuid(&m->vcpu[i], &cpuid);
+		if (st != STATUS_OK)
+			return st;
+	}
+	return STATUS_OK;
+}
+
+static enum status create_devices(struct machine *m)
+{
+	m->wake_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (m->wake_fd < 0)
+		return failed("timerfd_create");
+	serial_init(&m->serial, (struct irq_line){ .vm_fd = m->vm_fd, .gsi = IRQ_SERIAL },
+		    m->wake_fd);
+	rtc_init(&m->rtc);
+	pci_init(&m->pci);
+	m->power = (struct power){ .stop = machine_stop, .machine = m };
+
+	bus_claim(&m->ports, SERIAL_PORT, SERIAL_REGS, serial_access, &m->serial);
+	bus_claim(&m->ports, PCI_CONFIG_PORT, PCI_CONFIG_REGS, pci_port_access, &m->pci);
+	bus_claim(&m->ports, RTC_PORT, RTC_REGS, rtc_access, &m->rtc);
+	bus_claim(&m->ports, POWER_PORT, POWER_REGS, power_access, &m->power);
+	bus_claim(&m->ports, KEYBOARD_PORT, 1, power_keyboard_access, &m->power);
+	bus_claim(&m->mmio, PCI_ECAM_START, PCI_ECAM_SIZE, pci_ecam_access, &m->pci);
+	return STATUS_OK;
+}
+
+enum status machine_init(struct machine *m, int kvm_fd, const struct vm_config *config)
+{
+	enum ram_backing backing = config->flags & VM_HUGE_PAGES ? RAM_HUGE_PAGES : RAM_PAGES;
+	enum status st;
+
+	memset(m, 0, sizeof(*m));
+	m->kvm_fd = kvm_fd;
+	pthread_mutex_init(&m->gate, NULL);
+	m->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->stop_fd < 0)
+		return failed("eventfd");
+
+	st = create_vm(m);
+	timing_mark("virtual machine created");
+	if (st == STATUS_OK)
+		st = ram_init(&m->ram, config->memory_size, backing);
+	if (st == STATUS_OK && config->flags & VM_PREFAULT)
+		st = ram_prefault(&m->ram);
+	if (st == STATUS_OK)
+		st = ram_attach(&m->ram, m->vm_fd);
+	timing_mark("guest memory mapped");
+	if (st == STATUS_OK)
+		st = create_devices(m);
+	if (st == STATUS_OK)
+		st = create_vcpus(m, config->cpu_count);
+	timing_mark("vCPUs created");
+	return st;
+}
+
+enum status machine_load(struct machine *m, const struct kernel_source *src)
+{
+	struct kernel_entry entry;
+	enum status st = kernel_load(&m->ram, src, &entry);
+
+	return st == STATUS_OK ? vcpu_set_entry(&m->vcpu[0], &entry) : st;
+}
+
+enum status machine_start(struct machine *m)
+{
+	pthread_mutex_lock(&m->gate);
+	pthread_barrier_init(&m->parked, NULL, m->cpu_count + 1);
+	/* vCPU 0 last: the others only wait for its start-up interrupts. */
+	for (unsigned i = m->cpu_count; i-- > 0;) {
+		enum status st = vcpu_start(&m->vcpu[i]);
+
+		if (st != STATUS_OK)
+			return st;
+	}
+	pthread_barrier_wait(&m->parked);
+	return STATUS_OK;
+}
+
+void machine_release(struct machine *m)
+{
+	pthread_mutex_unlock(&m->gate);
+}
+
+void machine_stop(void *machine, enum status why)
+{
+	struct machine *m = machine;
+	int running = 0;
+	uint64_t one = 1;
+
+	if (atomic_compare_exchange_strong(&m->stopped, &running, (int)why + 1))
+		BUG_ON(write(m->stop_fd, &one, sizeof(one)) != sizeof(one));
+}
+
+enum status machine_stop_reason(const struct machine *m)
+{
+	int stopped = atomic_load(&m->stopped);
+
+	BUG_ON(stopped == 0);
+	return (enum status)(stopped - 1);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One virtual machine: RAM, interrupt controllers, vCPUs and the few devices that live in this
+ * process. Everything is created by machine_init(); once machine_start() has been called only
+ * the devices change, each under its own lock, until machine_stop() has been heard.
+ */
+#ifndef MACHINE_H
+#define MACHINE_H
+
+#include "bus.h"
+#include "pci.h"
+#include "power.h"
+#include "ram.h"
+#include "rtc.h"
+#include "serial.h"
+#include "vcpu.h"
+#include "vm_config.h"
+
+#include <stdatomic.h>
+
+struct machine {
+	int kvm_fd, vm_fd; /* kvm_fd is the caller's */
+	int stop_fd;	   /* eventfd: readable once the machine has stopped */
+	int wake_fd;	   /* timerfd: readable when the serial port wants service */
+	_Atomic int stopped; /* enum status + 1 once stopped; the first reason stays */
+
+	struct ram ram;
+	struct bus ports, mmio;
+	struct serial serial;
+	struct rtc rtc;
+	struct pci pci;
+	struct power power;
+
+	pthread_barrier_t parked; /* vCPU threads and main: all threads have started */
+	pthread_mutex_t gate;	  /* held by the main thread until machine_release() */
+	struct vcpu_world world;
+	struct vcpu vcpu[VM_CPUS_MAX];
+	unsigned cpu_count;
+};
+
+/* Creates everything but the guest's software. On failure one line is logged. */
+enum status machine_init(struct machine *m, int kvm_fd, const struct vm_config *config) MUST_CHECK;
+
+/* Loads the kernel and points vCPU 0 at it. */
+enum status machine_load(struct machine *m, const struct kernel_source *src) MUST_CHECK;
+
+/*
+ * Starts every vCPU's thread. On return each is parked at the gate: no guest code has run, and
+ * none of them will make a system call before the gate opens.
+ */
+enum status machine_start(struct machine *m) MUST_CHECK;
+
+/* Opens the gate: the guest runs. */
+void machine_release(struct machine *m);
+
+/* Any thread. The first caller's reason is kept; stop_fd becomes readable. */
+void machine_stop(void *machine, enum status why);
+
+/* The reason, once stop_fd is readable. */
+enum status machine_stop_reason(const struct machine *m);
+
+#endif /* MACHINE_H */

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/* zwinger-vmm: takes what the launcher grants, shuts itself in, runs one virtual machine. */
+#include "console.h"
+#include "log.h"
+#include "machine.h"
+#include "sandbox.h"
+#include "timing.h"
+#include "vmm_run_policy.h"
+#include "vmm_setup_policy.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct machine machine;
+
+/* Refuses anything but exactly one well-formed message. */
+static bool receive_config(struct vm_config *c)
+{
+	ssize_t n = recv(VMM_FD_CONTROL, c, sizeof(*c), 0);
+
+	return n == (ssize_t)sizeof(*c) && c->version == VM_CONFIG_VERSION && c->cpu_count >= 1 &&
+	       c->cpu_count <= VM_CPUS_MAX && c->memory_size >= VM_MEMORY_MIN &&
+	       c->memory_size % RAM_ALIGN == 0 &&
+	       memchr(c->cmdline, '\0', sizeof(c->cmdline)) != NULL;
+}
+
+static enum status run(const struct vm_config *c)
+{
+	struct kernel_source source = { .kernel_fd = VMM_FD_KERNEL, .initrd_fd = VMM_FD_INITRD,
+					.cmdline = c->cmdline, .cpu_count = c->cpu_count };
+	enum status st = machine_init(&machine, VMM_FD_KVM, c);
+
+	if (st == STATUS_OK)
+		st = machine_load(&machine, &source);
+	if (st != STATUS_OK)
+		return st;
+	close(VMM_FD_KERNEL);
+	close(VMM_FD_INITRD);
+	timing_mark("kernel loaded");
+
+	/* 3. No more memory, threads or descriptors: what is left is what a running guest needs. */
+	st = machine_start(&machine);
+	if (st != STATUS_OK)
+		return st;
+	sandbox_tighten(vmm_run_filter, vmm_run_filter_count);
+	timing_mark("first KVM_RUN");
+	timing_report();
+	machine_release(&machine);
+	return console_serve(&machine, VMM_FD_CONSOLE, VMM_FD_CONTROL);
+}
+
+int main(void)
+{
+	static struct vm_config config;
+	struct sandbox_policy policy = {
+		.filter = vmm_setup_filter,
+		.filter_count = vmm_setup_filter_count,
+		.open_files = VMM_FD_COUNT + 8 + VM_CPUS_MAX,
+		.processes = RLIM_INFINITY,
+	};
+
+	/* 1. Take what the launcher gives us; refuse to start with less or more. */
+	log_init("vmm");
+	if (!receive_config(&config)) {
+		log_error("this program is started by zwinger, not by hand");
+		return STATUS_NOT_STARTED;
+	}
+	timing_init(config.flags & VM_TIMING, config.started_ns);
+	timing_mark("VMM process started");
+
+	/* 2. From here: no path, no socket, no new program. The policy says why each call stays. */
+	policy.file_size = config.memory_size;
+	sandbox_enter(&policy);
+	timing_mark("sandbox entered");
+
+	return (int)run(&config);
+}
