@@ -147,7 +147,7 @@ static enum status load_unpacked(const struct ram *ram, const struct kernel_sour
 	*done = false;
 	if (bz->payload_size == 0)
 		return STATUS_OK;
-	file = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, src->kernel_fd,
+	file = mmap(NULL, len, PROT_READ, MAP_PRIVATE, src->kernel_fd,
 		    (off_t)(bz->payload_offset - skip));
 	if (file == MAP_FAILED) {
 		log_error("cannot map the kernel: %s", strerror(errno));
@@ -164,8 +164,8 @@ static enum status load_unpacked(const struct ram *ram, const struct kernel_sour
 		return no_fit("the kernel does", v.end);
 	}
 	slide = random_slide(vmlinux_slide_room(&v), bz->header.kernel_alignment, src->cmdline);
-	/* A kernel that runs needs its huge pages anyway: fill them in one step. */
-	ram_collapse(ram, v.end);
+	/* All of it will be written at once: in huge pages that is one fault for 512. */
+	ram_collapse(ram, v.file_address, v.file_size);
 	error = vmlinux_unpack(payload, &ram->mem, &v, slide);
 	if (error != NULL)
 		goto unmap;

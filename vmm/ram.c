@@ -73,7 +73,8 @@ enum status ram_init(struct ram *r, uint64_t size, enum ram_backing backing)
 				  (unsigned long long)(size / RAM_ALIGN));
 		return failed("mmap", size);
 	}
-	/* A core dump of ours must not hold the guest's secrets. */
+	/* Both best effort. A core dump of ours must not hold the guest's secrets. */
+	madvise(host, size, MADV_HUGEPAGE);
 	madvise(host, size, MADV_DONTDUMP);
 
 	region[0] = (struct gmem_region){ 0, low_part(size), host };
@@ -89,7 +90,7 @@ enum status ram_prefault(const struct ram *r)
 	/* The mapping is contiguous on the host, whatever hole the guest sees. */
 	uint8_t *host = r->mem.region[0].host;
 
-	ram_collapse(r, r->size);
+	ram_collapse(r, 0, r->size);
 	if (madvise(host, r->size, MADV_POPULATE_WRITE) == 0)
 		return STATUS_OK;
 	if (errno != EINVAL)
@@ -99,11 +100,18 @@ enum status ram_prefault(const struct ram *r)
 	return STATUS_OK;
 }
 
-void ram_collapse(const struct ram *r, uint64_t len)
+void ram_collapse(const struct ram *r, uint64_t start, uint64_t len)
 {
-	for (uint64_t at = 0; at < len && at < r->size; at += RAM_ALIGN)
-		if (madvise(r->mem.region[0].host + at, RAM_ALIGN, MADV_COLLAPSE) < 0)
+	uint64_t at = start / RAM_ALIGN * RAM_ALIGN;
+
+	for (; at < start + len && at < r->size; at += RAM_ALIGN) {
+		uint8_t *p = r->mem.region[0].host + at;
+
+		/* The host does not collapse a range in which no page exists yet. */
+		__atomic_fetch_or(p, 0, __ATOMIC_RELAXED);
+		if (madvise(p, RAM_ALIGN, MADV_COLLAPSE) < 0)
 			return;
+	}
 }
 
 enum status ram_attach(const struct ram *r, int vm_fd)

@@ -34,10 +34,10 @@ enum status ram_init(struct ram *r, uint64_t size, enum ram_backing backing) MUS
 enum status ram_prefault(const struct ram *r) MUST_CHECK;
 
 /*
- * Asks the host to back [0, len) by huge pages at once: the part of RAM that a booting kernel
- * is sure to touch. Best effort: an older host leaves ordinary pages.
+ * Asks the host to back a range of the memfd by huge pages at once: for what is sure to be
+ * touched. Best effort: an older host leaves ordinary pages.
  */
-void ram_collapse(const struct ram *r, uint64_t len);
+void ram_collapse(const struct ram *r, uint64_t start, uint64_t len);
 
 /* Bytes of RAM below the hole. */
 uint64_t ram_low_size(const struct ram *r);
