@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/* zwinger: the command line. Finds the command and hands over. */
+#include "check.h"
+#include "log.h"
+#include "options.h"
+#include "run.h"
+#include "status.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char *const commands[] = { "run", "check", "help", NULL };
+
+static int print_help(void)
+{
+	puts("usage: zwinger COMMAND [OPTION]...\n\n"
+	     "  run     runs a virtual machine: zwinger run --kernel FILE [--initrd FILE] ...\n"
+	     "  check   says what this host can do, and how to mend what it cannot\n"
+	     "  help    this text; zwinger help COMMAND or zwinger COMMAND --help tells more\n\n"
+	     "  --version\n\nThe manual is zwinger(1).");
+	return STATUS_OK;
+}
+
+static int unknown(const char *command)
+{
+	const char *nearest = options_nearest(command, commands);
+
+	if (nearest != NULL)
+		log_error("unknown command '%s'; did you mean '%s'?", command, nearest);
+	else
+		log_error("unknown command '%s'; see zwinger --help", command);
+	return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	char *help[] = { argv[0], argc > 2 ? argv[2] : NULL, "--help", NULL };
+	const char *command = argc > 1 ? argv[1] : "help";
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	log_init("zwinger");
+	if (strcmp(command, "help") == 0 && argc > 2) {
+		command = argv[2];
+		argv = help;
+		argc = 3;
+	}
+	if (strcmp(command, "run") == 0)
+		return run_main(argc, argv, (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec);
+	if (strcmp(command, "check") == 0)
+		return check_main(argc, argv);
+	if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0 ||
+	    strcmp(command, "-h") == 0)
+		return print_help();
+	if (strcmp(command, "--version") == 0) {
+		puts("zwinger " ZW_VERSION);
+		return STATUS_OK;
+	}
+	return unknown(command);
+}

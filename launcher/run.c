@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: ISC */
+#include "run.h"
+
+#include "guest.h"
+#include "host.h"
+#include "log.h"
+#include "number.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MIB		(1ull << 20)
+#define DEFAULT_MEMORY	(512 * MIB)
+#define DEFAULT_CMDLINE "console=ttyS0"
+#define DEFAULT_ESCAPE	']'
+
+/* A guest that resets at once, again and again, is not rebooting but broken. */
+#define RESETS_MAX	 5
+#define RESET_TOO_SOON_S 2
+
+const struct option_spec run_options[] = {
+	{ "kernel", "FILE", "the kernel: a bzImage as the distribution ships it, or an ELF vmlinux" },
+	{ "initrd", "FILE", "its initial RAM disk" },
+	{ "append", "TEXT", "its whole command line (default: " DEFAULT_CMDLINE ")" },
+	{ "memory", "SIZE", "guest memory, with K, M, G or T (default: 512M; at least 64M)" },
+	{ "cpus", "N", "virtual processors, 1 to 64 (default: 1)" },
+	{ "huge-pages", NULL, "use reserved 2 MiB pages of the host, or fail" },
+	{ "prefault", NULL, "allocate all guest memory before the guest starts" },
+	{ "no-reboot", NULL, "end when the guest resets, instead of starting it again" },
+	{ "escape", "CHAR", "Ctrl-CHAR begins a keyboard command (default: ]; 'none' for no key)" },
+	{ "timing", NULL, "say when each step of the start was reached" },
+	{ 0 },
+};
+enum { KERNEL, INITRD, APPEND, MEMORY, CPUS, HUGE_PAGES, PREFAULT, NO_REBOOT, ESCAPE, TIMING };
+
+struct request {
+	const char *kernel, *initrd;
+	bool no_reboot;
+	struct guest guest;
+};
+
+static bool set_memory(const char *text, uint64_t *out)
+{
+	uint64_t size, host = host_memory();
+
+	if (!number_parse_size(text, &size)) {
+		log_error("--memory: '%s' is not a size; say for example 512M or 2G", text);
+		return false;
+	}
+	if (size < VM_MEMORY_MIN) {
+		log_error("--memory: %s is too little; a guest needs at least 64M", text);
+		return false;
+	}
+	if (size > host) {
+		log_error("--memory: %s is more than this host has (%lluM)", text,
+			  (unsigned long long)(host / MIB));
+		return false;
+	}
+	if (size % (2 * MIB) != 0) {
+		log_error("--memory: %s is not a multiple of 2M", text);
+		return false;
+	}
+	*out = size;
+	return true;
+}
+
+static bool set_cpus(const char *text, uint32_t *out)
+{
+	uint64_t n;
+
+	if (!number_parse(text, 1, VM_CPUS_MAX, &n)) {
+		log_error("--cpus: '%s' is not a number from 1 to %d", text, VM_CPUS_MAX);
+		return false;
+	}
+	*out = (uint32_t)n;
+	return true;
+}
+
+static bool set_cmdline(const char *text, char cmdline[VM_CMDLINE_MAX])
+{
+	size_t len = strlen(text);
+
+	if (len >= VM_CMDLINE_MAX) {
+		log_error("--append: %zu characters are too many; at most %d fit", len,
+			  VM_CMDLINE_MAX - 1);
+		return false;
+	}
+	memcpy(cmdline, text, len + 1);
+	return true;
+}
+
+static bool set_escape(const char *text, int *out)
+{
+	if (strcmp(text, "none") == 0) {
+		*out = -1;
+		return true;
+	}
+	/* The keys from Ctrl-@ to Ctrl-_; letters count as upper case. */
+	if (text[0] == '\0' || text[1] != '\0' || (text[0] & ~0x20) < 'A' - 1 ||
+	    (text[0] & ~0x20) > '_') {
+		log_error("--escape: '%s' is not one of @ A to Z [ \\ ] ^ _ or 'none'", text);
+		return false;
+	}
+	*out = text[0] >= 'a' ? text[0] - 96 : text[0] - 64;
+	return true;
+}
+
+static bool set(void *state, unsigned index, const char *value)
+{
+	struct request *r = state;
+	struct vm_config *c = &r->guest.config;
+
+	switch (index) {
+	case KERNEL:
+		r->kernel = value;
+		return true;
+	case INITRD:
+		r->initrd = value;
+		return true;
+	case APPEND:
+		return set_cmdline(value, c->cmdline);
+	case MEMORY:
+		return set_memory(value, &c->memory_size);
+	case CPUS:
+		return set_cpus(value, &c->cpu_count);
+	case HUGE_PAGES:
+		c->flags |= VM_HUGE_PAGES;
+		return true;
+	case PREFAULT:
+		c->flags |= VM_PREFAULT;
+		return true;
+	case NO_REBOOT:
+		r->no_reboot = true;
+		return true;
+	case ESCAPE:
+		return set_escape(value, &r->guest.escape);
+	case TIMING:
+		c->flags |= VM_TIMING;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A regular file with something in it; nothing else can be a kernel or an initrd. */
+static int open_image(const char *option, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		log_error("--%s: cannot open '%s': %s", option, path, strerror(errno));
+	} else if (S_ISDIR(st.st_mode)) {
+		log_error("--%s: '%s' is a directory", option, path);
+	} else if (!S_ISREG(st.st_mode)) {
+		log_error("--%s: '%s' is not a regular file", option, path);
+	} else if (st.st_size == 0) {
+		log_error("--%s: '%s' is empty", option, path);
+	} else {
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int open_all(struct request *r)
+{
+	struct guest *g = &r->guest;
+	char why[256], fix[256];
+	sigset_t ends;
+
+	g->kernel_fd = open_image("kernel", r->kernel);
+	if (g->kernel_fd < 0)
+		return STATUS_NO_FILE;
+	if (r->initrd != NULL) {
+		g->initrd_fd = open_image("initrd", r->initrd);
+		if (g->initrd_fd < 0)
+			return STATUS_NO_FILE;
+	}
+	g->kvm_fd = host_open_kvm(why, fix);
+	if (g->kvm_fd < 0) {
+		log_error("%s%s%s", why, fix[0] != '\0' ? "; mend it: " : "", fix);
+		return STATUS_NO_KVM;
+	}
+	g->vmm_fd = host_open_program("zwinger-vmm");
+	if (g->vmm_fd < 0) {
+		log_error("zwinger-vmm is not installed beside this program (see `zwinger check`)");
+		return STATUS_FAILED;
+	}
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	sigaddset(&ends, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &ends, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	g->signal_fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (g->signal_fd < 0) {
+		log_error("signalfd: %s", strerror(errno));
+		return STATUS_FAILED;
+	}
+	return STATUS_OK;
+}
+
+/* True if the guest is to be started again. */
+static bool reboots(const struct request *r, int status, time_t lived_s, unsigned *too_soon)
+{
+	if (status != STATUS_GUEST_RESET && status != STATUS_GUEST_CRASHED)
+		return false;
+	*too_soon = lived_s < RESET_TOO_SOON_S ? *too_soon + 1 : 0;
+	if (r->no_reboot) {
+		log_info(status == STATUS_GUEST_RESET ? "the guest asked for a reset"
+						      : "the guest ended in a triple fault");
+		return false;
+	}
+	if (*too_soon >= RESETS_MAX) {
+		log_error("the guest resets again and again (%u times within seconds): giving up",
+			  *too_soon);
+		return false;
+	}
+	log_info("the guest resets, starting it again");
+	return true;
+}
+
+static time_t now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+static int run(struct request *r)
+{
+	unsigned too_soon = 0;
+	enum guest_end end;
+	time_t began;
+	int status;
+
+	if (r->guest.escape >= 0 && isatty(STDIN_FILENO))
+		log_info("Ctrl-%c x ends the guest, Ctrl-%c ? lists the keys", r->guest.escape + 64,
+			 r->guest.escape + 64);
+	do {
+		began = now_s();
+		end = guest_run(&r->guest, &status);
+		if (end == GUEST_SIGNAL)
+			log_info("ended by SIG%s", sigabbrev_np(status - 128));
+		if (end == GUEST_QUIT)
+			log_info("ended from the keyboard");
+	} while (end == GUEST_EXITED && reboots(r, status, now_s() - began, &too_soon));
+	return status;
+}
+
+static void print_usage(void)
+{
+	puts("usage: zwinger run --kernel FILE [OPTION]...\n\n"
+	     "Runs a virtual machine; its serial console is this terminal.\n");
+	options_print(run_options);
+	puts("\nExit status: 0 the guest powered off; 1 the host failed; 2 wrong usage; 3 no such file;\n"
+	     "4 bad kernel image; 5 does not fit; 6 no KVM; 10 guest reset and 11 guest crashed (with\n"
+	     "--no-reboot); 12 KVM cannot go on; 13 a process was killed; 128+n ended by signal n.");
+}
+
+int run_main(int argc, char **argv, uint64_t started_ns)
+{
+	static struct request r = { .guest = { .vmm_fd = -1, .kvm_fd = -1, .kernel_fd = -1,
+					       .initrd_fd = -1, .escape = DEFAULT_ESCAPE - 64,
+					       .config = { .version = VM_CONFIG_VERSION, .cpu_count = 1,
+							   .memory_size = DEFAULT_MEMORY,
+							   .cmdline = DEFAULT_CMDLINE } } };
+	int status;
+
+	switch (options_parse(run_options, argc, argv, 2, set, &r)) {
+	case OPTIONS_HELP:
+		print_usage();
+		return STATUS_OK;
+	case OPTIONS_BAD:
+		return STATUS_USAGE;
+	case OPTIONS_OK:
+		break;
+	}
+	if (r.kernel == NULL) {
+		log_error("--kernel FILE is needed; on Debian the host's own is /boot/vmlinuz-*");
+		return STATUS_USAGE;
+	}
+	r.guest.config.started_ns = started_ns;
+	status = open_all(&r);
+	return status == STATUS_OK ? run(&r) : status;
+}
