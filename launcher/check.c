@@ -103,7 +103,8 @@ static void check_namespaces(void)
 	if (pid > 0 && waitpid(pid, &status, 0) == pid && status == 0)
 		line("ok", "processes can be given namespaces of their own", NULL);
 	else
-		line("note", "this host refuses namespaces to you; seccomp and the rest still hold",
+		line("note",
+		     "this host refuses namespaces to you; seccomp and the rest still hold",
 		     "sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=1000");
 }
 
@@ -130,7 +131,8 @@ static void check_huge_pages(void)
 	if (!host_read_line(path, value, sizeof(value)))
 		return;
 	if (strstr(value, "[never]") != NULL || strstr(value, "[deny]") != NULL)
-		line("note", "guest memory gets few huge pages: guests start and run a little slower",
+		line("note",
+		     "guest memory gets few huge pages: guests start and run a little slower",
 		     "echo advise > /sys/kernel/mm/transparent_hugepage/shmem_enabled");
 	else
 		line("ok", "guest memory gets huge pages", NULL);

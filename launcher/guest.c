@@ -40,7 +40,8 @@ static bool start(const struct guest *g, struct vmm *v)
 	int control[2] = { -1, -1 }, console[2] = { -1, -1 }, log[2] = { -1, -1 };
 	char *const argv[] = { "zwinger-vmm", NULL };
 	struct spawn_error why = { "descriptors", 0 };
-	bool ok = null >= 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) == 0 &&
+	bool ok = null >= 0 &&
+		  socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) == 0 &&
 		  socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) == 0 &&
 		  pipe2(log, O_CLOEXEC) == 0;
 	const struct spawn_fd fds[] = {
@@ -51,7 +52,9 @@ static bool start(const struct guest *g, struct vmm *v)
 		{ g->initrd_fd >= 0 ? g->initrd_fd : null, VMM_FD_INITRD },
 		{ console[1], VMM_FD_CONSOLE },
 	};
-	const struct spawn_program program = { .exe = g->vmm_fd, .argv = argv, .fds = fds,
+	const struct spawn_program program = { .exe = g->vmm_fd,
+					       .argv = argv,
+					       .fds = fds,
 					       .fd_count = sizeof(fds) / sizeof(fds[0]) };
 
 	if (!ok)
@@ -146,7 +149,8 @@ static int serve(const struct guest *g, struct vmm *v, bool tty)
 
 	while (v->output.from >= 0 || !wire_empty(&v->output) || log_open) {
 		struct pollfd p[COUNT] = {
-			[TYPED] = { .fd = v->input.end < WIRE_SIZE && !told ? v->input.from : -1,
+			[TYPED] = { .fd = v->input.end < WIRE_SIZE && !told ? v->input.from
+									    : -1,
 				    .events = POLLIN },
 			[SHOWN] = { .fd = wire_empty(&v->output) ? -1 : STDOUT_FILENO,
 				    .events = POLLOUT },
@@ -205,14 +209,17 @@ static int reap(struct vmm *v, bool killed_by_us)
 	if (killed_by_us)
 		return STATUS_OK;
 	if (signal == SIGSYS)
-		log_error("the VMM process made a system call that its policy forbids and was killed: "
-			  "treat it as taken over. The host's audit log names the call: "
-			  "journalctl -k | grep type=1326");
+		log_error(
+			"the VMM process made a system call that its policy forbids and was killed: "
+			"treat it as taken over. The host's audit log names the call: "
+			"journalctl -k | grep type=1326");
 	else if (signal == SIGBUS)
-		log_error("the VMM process lost memory under it (SIGBUS): the host is out of (huge) "
-			  "pages, or the kernel image was cut while it was read");
+		log_error(
+			"the VMM process lost memory under it (SIGBUS): the host is out of (huge) "
+			"pages, or the kernel image was cut while it was read");
 	else
-		log_error("the VMM process was killed by signal %d (%s)", signal, strsignal(signal));
+		log_error("the VMM process was killed by signal %d (%s)", signal,
+			  strsignal(signal));
 	return STATUS_ATTACKED;
 }
 

@@ -97,9 +97,10 @@ static void explain_open(int error, char why[256], char fix[256])
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		snprintf(why, 256, "there is no /dev/kvm: virtualisation is switched off in the "
-				   "firmware, not passed on by an outer hypervisor, or its kernel "
-				   "module is not loaded");
+		snprintf(why, 256,
+			 "there is no /dev/kvm: virtualisation is switched off in the "
+			 "firmware, not passed on by an outer hypervisor, or its kernel "
+			 "module is not loaded");
 		snprintf(fix, 256, "modprobe %s", module());
 		return;
 	case EACCES:

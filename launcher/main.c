@@ -47,7 +47,8 @@ int main(int argc, char **argv)
 		argc = 3;
 	}
 	if (strcmp(command, "run") == 0)
-		return run_main(argc, argv, (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec);
+		return run_main(argc, argv,
+				(uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec);
 	if (strcmp(command, "check") == 0)
 		return check_main(argc, argv);
 	if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0 ||

@@ -75,14 +75,15 @@ enum options_result options_parse(const struct option_spec *table, int argc, cha
 		if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 			return OPTIONS_HELP;
 		if (strncmp(name, "--", 2) != 0 || name[2] == '\0') {
-			log_error("unexpected word '%s'; options begin with '--', see --help", name);
+			log_error("unexpected word '%s'; options begin with '--', see --help",
+				  name);
 			return OPTIONS_BAD;
 		}
 		name += 2;
 		equals = strchr(name, '=');
 		len = equals != NULL ? (size_t)(equals - name) : strlen(name);
-		while (table[at].name != NULL &&
-		       (strlen(table[at].name) != len || memcmp(table[at].name, name, len) != 0))
+		while (table[at].name != NULL && (strlen(table[at].name) != len ||
+						  memcmp(table[at].name, name, len) != 0))
 			at++;
 		if (table[at].name == NULL)
 			return unknown(table, name);

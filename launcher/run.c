@@ -26,7 +26,8 @@
 #define RESET_TOO_SOON_S 2
 
 const struct option_spec run_options[] = {
-	{ "kernel", "FILE", "the kernel: a bzImage as the distribution ships it, or an ELF vmlinux" },
+	{ "kernel", "FILE",
+	  "the kernel: a bzImage as the distribution ships it, or an ELF vmlinux" },
 	{ "initrd", "FILE", "its initial RAM disk" },
 	{ "append", "TEXT", "its whole command line (default: " DEFAULT_CMDLINE ")" },
 	{ "memory", "SIZE", "guest memory, with K, M, G or T (default: 512M; at least 64M)" },
@@ -34,7 +35,8 @@ const struct option_spec run_options[] = {
 	{ "huge-pages", NULL, "use reserved 2 MiB pages of the host, or fail" },
 	{ "prefault", NULL, "allocate all guest memory before the guest starts" },
 	{ "no-reboot", NULL, "end when the guest resets, instead of starting it again" },
-	{ "escape", "CHAR", "Ctrl-CHAR begins a keyboard command (default: ]; 'none' for no key)" },
+	{ "escape", "CHAR",
+	  "Ctrl-CHAR begins a keyboard command (default: ]; 'none' for no key)" },
 	{ "timing", NULL, "say when each step of the start was reached" },
 	{ 0 },
 };
@@ -192,7 +194,8 @@ static int open_all(struct request *r)
 	}
 	g->vmm_fd = host_open_program("zwinger-vmm");
 	if (g->vmm_fd < 0) {
-		log_error("zwinger-vmm is not installed beside this program (see `zwinger check`)");
+		log_error(
+			"zwinger-vmm is not installed beside this program (see `zwinger check`)");
 		return STATUS_FAILED;
 	}
 	sigemptyset(&ends);
@@ -222,8 +225,9 @@ static bool reboots(const struct request *r, int status, time_t lived_s, unsigne
 		return false;
 	}
 	if (*too_soon >= RESETS_MAX) {
-		log_error("the guest resets again and again (%u times within seconds): giving up",
-			  *too_soon);
+		log_error(
+			"the guest resets again and again (%u times within seconds): giving up",
+			*too_soon);
 		return false;
 	}
 	log_info("the guest resets, starting it again");
@@ -246,8 +250,8 @@ static int run(struct request *r)
 	int status;
 
 	if (r->guest.escape >= 0 && isatty(STDIN_FILENO))
-		log_info("Ctrl-%c x ends the guest, Ctrl-%c ? lists the keys", r->guest.escape + 64,
-			 r->guest.escape + 64);
+		log_info("Ctrl-%c x ends the guest, Ctrl-%c ? lists the keys",
+			 r->guest.escape + 64, r->guest.escape + 64);
 	do {
 		began = now_s();
 		end = guest_run(&r->guest, &status);
@@ -271,9 +275,13 @@ static void print_usage(void)
 
 int run_main(int argc, char **argv, uint64_t started_ns)
 {
-	static struct request r = { .guest = { .vmm_fd = -1, .kvm_fd = -1, .kernel_fd = -1,
-					       .initrd_fd = -1, .escape = DEFAULT_ESCAPE - 64,
-					       .config = { .version = VM_CONFIG_VERSION, .cpu_count = 1,
+	static struct request r = { .guest = { .vmm_fd = -1,
+					       .kvm_fd = -1,
+					       .kernel_fd = -1,
+					       .initrd_fd = -1,
+					       .escape = DEFAULT_ESCAPE - 64,
+					       .config = { .version = VM_CONFIG_VERSION,
+							   .cpu_count = 1,
 							   .memory_size = DEFAULT_MEMORY,
 							   .cmdline = DEFAULT_CMDLINE } } };
 	int status;
@@ -288,7 +296,8 @@ int run_main(int argc, char **argv, uint64_t started_ns)
 		break;
 	}
 	if (r.kernel == NULL) {
-		log_error("--kernel FILE is needed; on Debian the host's own is /boot/vmlinuz-*");
+		log_error(
+			"--kernel FILE is needed; on Debian the host's own is /boot/vmlinuz-*");
 		return STATUS_USAGE;
 	}
 	r.guest.config.started_ns = started_ns;

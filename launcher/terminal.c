@@ -30,7 +30,8 @@ static void crashed(int signal)
 static void prepare(void)
 {
 	static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS };
-	struct sigaction act = { .sa_handler = crashed, .sa_flags = (int)SA_RESETHAND | SA_NODEFER };
+	struct sigaction act = { .sa_handler = crashed,
+				 .sa_flags = (int)SA_RESETHAND | SA_NODEFER };
 
 	for (unsigned i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
 		sigaction(fatal[i], &act, NULL);

@@ -8,10 +8,10 @@
 
 #include <stdlib.h>
 
-#define BUG_ON(cond)                                                                               \
-	do {                                                                                       \
-		if (__builtin_expect(!!(cond), 0))                                                 \
-			abort();                                                                   \
+#define BUG_ON(cond)                                                                           \
+	do {                                                                                   \
+		if (__builtin_expect(!!(cond), 0))                                             \
+			abort();                                                               \
 	} while (0)
 
 #endif /* BUG_H */

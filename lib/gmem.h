@@ -27,8 +27,8 @@ static inline gpa_t gpa(uint64_t raw)
 
 struct gmem_region {
 	uint64_t start; /* guest-physical, bytes */
-	uint64_t size;  /* bytes, not 0; start + size does not wrap; checked by gmem_init() */
-	uint8_t *host;  /* mapping owned by the caller; outlives the gmem */
+	uint64_t size;	/* bytes, not 0; start + size does not wrap; checked by gmem_init() */
+	uint8_t *host;	/* mapping owned by the caller; outlives the gmem */
 };
 
 #define GMEM_REGIONS_MAX 4

@@ -11,32 +11,32 @@
 /* The descriptors of a VMM process. 0 and 1 are /dev/null, 2 is a pipe to the launcher's log. */
 enum vmm_fd {
 	VMM_FD_CONTROL = 3, /* SOCK_SEQPACKET to the launcher; its end of file ends the VMM */
-	VMM_FD_KVM = 4,     /* /dev/kvm */
+	VMM_FD_KVM = 4,	    /* /dev/kvm */
 	VMM_FD_KERNEL = 5,  /* regular file, read-only */
 	VMM_FD_INITRD = 6,  /* regular file, read-only; /dev/null when there is none */
 	VMM_FD_CONSOLE = 7, /* SOCK_STREAM: bytes of the serial console, both ways */
 	VMM_FD_COUNT
 };
 
-#define VM_CPUS_MAX        64
-#define VM_MEMORY_MIN      (64ull << 20) /* bytes */
-#define VM_CMDLINE_MAX     4096	    /* bytes with the final NUL; a kernel may take less */
-#define VM_CONFIG_VERSION  1
+#define VM_CPUS_MAX	  64
+#define VM_MEMORY_MIN	  (64ull << 20) /* bytes */
+#define VM_CMDLINE_MAX	  4096		/* bytes with the final NUL; a kernel may take less */
+#define VM_CONFIG_VERSION 1
 
 enum vm_flag {
 	VM_HUGE_PAGES = 1 << 0, /* back RAM by reserved (hugetlb) 2 MiB pages or fail */
-	VM_PREFAULT = 1 << 1,   /* touch all of RAM before the guest starts */
-	VM_TIMING = 1 << 2,     /* report the time of each start-up step */
+	VM_PREFAULT = 1 << 1,	/* touch all of RAM before the guest starts */
+	VM_TIMING = 1 << 2,	/* report the time of each start-up step */
 };
 
 /* Sent once by the launcher, fixed size, before anything else. */
 struct vm_config {
-	uint32_t version;      /* VM_CONFIG_VERSION */
-	uint32_t flags;        /* enum vm_flag */
-	uint32_t cpu_count;    /* 1 to VM_CPUS_MAX */
-	uint32_t reserved;     /* 0 */
-	uint64_t memory_size;  /* bytes, a multiple of 2 MiB, at least VM_MEMORY_MIN */
-	uint64_t started_ns;   /* CLOCK_MONOTONIC when the user's command started */
+	uint32_t version;	      /* VM_CONFIG_VERSION */
+	uint32_t flags;		      /* enum vm_flag */
+	uint32_t cpu_count;	      /* 1 to VM_CPUS_MAX */
+	uint32_t reserved;	      /* 0 */
+	uint64_t memory_size;	      /* bytes, a multiple of 2 MiB, at least VM_MEMORY_MIN */
+	uint64_t started_ns;	      /* CLOCK_MONOTONIC when the user's command started */
 	char cmdline[VM_CMDLINE_MAX]; /* NUL-terminated kernel command line */
 };
 _Static_assert(sizeof(struct vm_config) == 32 + VM_CMDLINE_MAX, "no padding on the wire");

@@ -85,35 +85,36 @@ static void put_zeros(struct builder *b, size_t len)
 }
 
 #define BOOT_ARCH_NO_VGA       (1u << 2)
-#define FADT_WBINVD            (1u << 0)
+#define FADT_WBINVD	       (1u << 0)
 #define FADT_POWER_BUTTON_NONE (1u << 4)
 #define FADT_SLEEP_BUTTON_NONE (1u << 5)
-#define FADT_RESET_REG         (1u << 10)
+#define FADT_RESET_REG	       (1u << 10)
 #define FADT_HARDWARE_REDUCED  (1u << 20)
 
 /* 5.2.9; offsets at the right are those of the specification. */
 static uint64_t fadt(struct builder *b, uint64_t dsdt)
 {
 	table_begin(b, "FACP", 6);
-	put_number(b, 0, 4);	/* 36: FACS, none when hardware-reduced */
-	put_number(b, dsdt, 4); /* 40 */
-	put_zeros(b, 108 - 44); /* 44: ACPI 1.0 hardware, none */
-	put_number(b, 0x32, 1); /* 108: the century register of the RTC */
+	put_number(b, 0, 4);		    /* 36: FACS, none when hardware-reduced */
+	put_number(b, dsdt, 4);		    /* 40 */
+	put_zeros(b, 108 - 44);		    /* 44: ACPI 1.0 hardware, none */
+	put_number(b, 0x32, 1);		    /* 108: the century register of the RTC */
 	put_number(b, BOOT_ARCH_NO_VGA, 2); /* 109 */
 	put_zeros(b, 1);
-	put_number(b, FADT_WBINVD | FADT_POWER_BUTTON_NONE | FADT_SLEEP_BUTTON_NONE |
+	put_number(b,
+		   FADT_WBINVD | FADT_POWER_BUTTON_NONE | FADT_SLEEP_BUTTON_NONE |
 			   FADT_RESET_REG | FADT_HARDWARE_REDUCED,
-		   4);					 /* 112 */
-	put_port(b, POWER_PORT + 2);			 /* 116: reset register */
-	put_number(b, POWER_RESET_VALUE, 1);		 /* 128 */
-	put_number(b, 0, 2);				 /* 129: ARM only */
-	put_number(b, 5, 1);				 /* 131: minor version */
-	put_number(b, 0, 8);				 /* 132: X_FACS */
-	put_number(b, dsdt, 8);				 /* 140: X_DSDT */
-	put_zeros(b, 244 - 148);			 /* 148: X_ of the same hardware */
-	put_port(b, POWER_PORT);			 /* 244: sleep control */
-	put_port(b, POWER_PORT + 1);			 /* 256: sleep status */
-	put(b, "ZWINGER", 8);				 /* 268: hypervisor vendor */
+		   4);			     /* 112 */
+	put_port(b, POWER_PORT + 2);	     /* 116: reset register */
+	put_number(b, POWER_RESET_VALUE, 1); /* 128 */
+	put_number(b, 0, 2);		     /* 129: ARM only */
+	put_number(b, 5, 1);		     /* 131: minor version */
+	put_number(b, 0, 8);		     /* 132: X_FACS */
+	put_number(b, dsdt, 8);		     /* 140: X_DSDT */
+	put_zeros(b, 244 - 148);	     /* 148: X_ of the same hardware */
+	put_port(b, POWER_PORT);	     /* 244: sleep control */
+	put_port(b, POWER_PORT + 1);	     /* 256: sleep status */
+	put(b, "ZWINGER", 8);		     /* 268: hypervisor vendor */
 	return table_end(b);
 }
 
@@ -144,8 +145,8 @@ static uint64_t mcfg(struct builder *b)
 	table_begin(b, "MCFG", 1);
 	put_zeros(b, 8);
 	put_number(b, PCI_ECAM_START, 8);
-	put_number(b, 0, 2); /* segment */
-	put_number(b, 0, 1); /* first bus */
+	put_number(b, 0, 2);				  /* segment */
+	put_number(b, 0, 1);				  /* first bus */
 	put_number(b, PCI_ECAM_SIZE / (1u << 20) - 1, 1); /* last bus */
 	put_zeros(b, 4);
 	return table_end(b);

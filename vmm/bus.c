@@ -42,5 +42,5 @@ uint64_t bus_value(const struct bus_access *a)
 void bus_answer(const struct bus_access *a, uint64_t value)
 {
 	for (uint32_t i = 0; i < a->len; i++)
-		a->data[i] = i < 8 ? (uint8_t)(value >> (8 * i)) : 0;
+		a->data[i] = (uint8_t)(i < 8 ? value >> (8 * i) : 0);
 }

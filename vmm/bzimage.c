@@ -15,7 +15,8 @@ bool bzimage_recognise(struct span head)
 {
 	char magic[4];
 
-	return span_read(head, HEADER_MAGIC, magic, sizeof(magic)) && memcmp(magic, "HdrS", 4) == 0;
+	return span_read(head, HEADER_MAGIC, magic, sizeof(magic)) &&
+	       memcmp(magic, "HdrS", 4) == 0;
 }
 
 const char *bzimage_decode(struct span head, uint64_t file_size, struct bzimage *out)
@@ -37,7 +38,8 @@ const char *bzimage_decode(struct span head, uint64_t file_size, struct bzimage 
 	if ((h->xloadflags & XLF_KERNEL_64) == 0)
 		return "is a 32-bit kernel: it has no 64-bit entry point";
 	/* Fields that this kernel does not know yet must read as zero in the zero page. */
-	if (HEADER_MAGIC + header_end < HEADER_OFFSET + offsetof(struct setup_header, init_size) + 4)
+	if (HEADER_MAGIC + header_end <
+	    HEADER_OFFSET + offsetof(struct setup_header, init_size) + 4)
 		return "is malformed: its setup header ends too early";
 	if (HEADER_MAGIC + header_end < HEADER_OFFSET + sizeof(*h)) {
 		size_t known = HEADER_MAGIC + header_end - HEADER_OFFSET;

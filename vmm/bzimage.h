@@ -15,7 +15,7 @@
 
 struct bzimage {
 	struct setup_header header; /* as in the file, checked; zero behind its real end */
-	uint64_t code_offset;       /* protected-mode code, in the file, bytes */
+	uint64_t code_offset;	    /* protected-mode code, in the file, bytes */
 	uint64_t code_size;
 	uint64_t payload_offset; /* the compressed vmlinux, in the file; 0 if not told */
 	uint64_t payload_size;
@@ -28,6 +28,7 @@ struct bzimage {
 bool bzimage_recognise(struct span head);
 
 /* As elf_decode(). */
-const char *bzimage_decode(struct span head, uint64_t file_size, struct bzimage *out) MUST_CHECK;
+const char *bzimage_decode(struct span head, uint64_t file_size,
+			   struct bzimage *out) MUST_CHECK;
 
 #endif /* BZIMAGE_H */

@@ -27,11 +27,13 @@ static bool drain(struct output *o, struct serial *s, int fd)
 			if (o->end == 0)
 				return true;
 		}
-		n = send(fd, o->bytes + o->start, o->end - o->start, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = send(fd, o->bytes + o->start, o->end - o->start,
+			 MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EAGAIN)
-			o->start = o->end; /* nobody listens: the wire is cut, the guest goes on */
+			o->start =
+				o->end; /* nobody listens: the wire is cut, the guest goes on */
 		else if (n < 0)
 			return false;
 		else

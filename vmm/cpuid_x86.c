@@ -15,16 +15,19 @@
 #define LEAFB_TYPE_CORE	       (2u << 8)
 #define AMD_ECX_CMP_LEGACY     (1u << 1)
 
-#define LEAF_KVM_TIMING 0x40000010u /* kHz of TSC and of the LAPIC bus; from VMware, read by Linux */
-#define LAPIC_BUS_KHZ	1000000u    /* KVM's APIC bus: 1 ns a cycle */
+#define LEAF_KVM_TIMING                                                                        \
+	0x40000010u	       /* kHz of TSC and of the LAPIC bus; from VMware, read by Linux */
+#define LAPIC_BUS_KHZ 1000000u /* KVM's APIC bus: 1 ns a cycle */
 
-_Static_assert(offsetof(struct cpuid, entry) == sizeof(struct kvm_cpuid2), "KVM's layout");
+_Static_assert(offsetof(struct cpuid, count) == offsetof(struct kvm_cpuid2, nent) &&
+		       offsetof(struct cpuid, entry) == offsetof(struct kvm_cpuid2, entries),
+	       "KVM's layout");
 
 int cpuid_init(struct cpuid *c, int kvm_fd)
 {
 	memset(c, 0, sizeof(*c));
-	c->list.nent = CPUID_ENTRIES_MAX;
-	return ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, &c->list) < 0 ? -errno : 0;
+	c->count = CPUID_ENTRIES_MAX;
+	return ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, c) < 0 ? -errno : 0;
 }
 
 /* The number of APIC id bits that tell cores apart. */
@@ -106,7 +109,7 @@ static void set_leaf(struct kvm_cpuid_entry2 *e, uint32_t id, uint32_t cpu_count
 
 static struct kvm_cpuid_entry2 *find(struct cpuid *c, uint32_t function)
 {
-	for (uint32_t i = 0; i < c->list.nent; i++)
+	for (uint32_t i = 0; i < c->count; i++)
 		if (c->entry[i].function == function)
 			return &c->entry[i];
 	return NULL;
@@ -120,9 +123,9 @@ static void add_timing(struct cpuid *c, uint32_t tsc_khz)
 	if (first == NULL || tsc_khz == 0)
 		return;
 	if (e == NULL) {
-		if (c->list.nent == CPUID_ENTRIES_MAX)
+		if (c->count == CPUID_ENTRIES_MAX)
 			return;
-		e = &c->entry[c->list.nent++];
+		e = &c->entry[c->count++];
 		*e = (struct kvm_cpuid_entry2){ .function = LEAF_KVM_TIMING };
 	}
 	if (first->eax < LEAF_KVM_TIMING)
@@ -134,7 +137,7 @@ static void add_timing(struct cpuid *c, uint32_t tsc_khz)
 void cpuid_set_cpu(struct cpuid *c, uint32_t id, uint32_t cpu_count, uint32_t tsc_khz,
 		   bool tsc_deadline)
 {
-	for (uint32_t i = 0; i < c->list.nent; i++)
+	for (uint32_t i = 0; i < c->count; i++)
 		set_leaf(&c->entry[i], id, cpu_count, tsc_deadline);
 	add_timing(c, tsc_khz);
 }

@@ -12,10 +12,11 @@
 
 #define CPUID_ENTRIES_MAX 128
 
-/* A kvm_cpuid2 with its room; made once, adjusted for each vCPU. */
+/* Laid out as struct kvm_cpuid2, with room; made once, adjusted for each vCPU. */
 struct cpuid {
-	struct kvm_cpuid2 list;
-	struct kvm_cpuid_entry2 entry[CPUID_ENTRIES_MAX]; /* stands where list.entries points */
+	uint32_t count;
+	uint32_t padding;
+	struct kvm_cpuid_entry2 entry[CPUID_ENTRIES_MAX];
 };
 
 /* KVM's list for this host. 0, or -errno. */

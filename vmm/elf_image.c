@@ -77,7 +77,8 @@ const char *elf_decode(struct span head, uint64_t file_size, struct elf *out)
 	for (unsigned i = 0; i < eh.e_phnum; i++) {
 		Elf64_Phdr p;
 
-		if (eh.e_phoff > head.len || !span_read(head, eh.e_phoff + i * sizeof(p), &p, sizeof(p)))
+		if (eh.e_phoff > head.len ||
+		    !span_read(head, eh.e_phoff + i * sizeof(p), &p, sizeof(p)))
 			return "is truncated: no room for its program headers";
 		if (p.p_type != PT_LOAD || p.p_memsz == 0)
 			continue;
@@ -90,7 +91,8 @@ const char *elf_decode(struct span head, uint64_t file_size, struct elf *out)
 
 	out->entry = eh.e_entry;
 	out->end = eh.e_shoff; /* judged by its user: a stripped kernel may say anything */
-	if (out->end <= file_size && (uint64_t)eh.e_shnum * eh.e_shentsize <= file_size - out->end)
+	if (out->end <= file_size &&
+	    (uint64_t)eh.e_shnum * eh.e_shentsize <= file_size - out->end)
 		out->end += (uint64_t)eh.e_shnum * eh.e_shentsize;
 	else
 		out->end = file_size;

@@ -11,16 +11,16 @@
 #include "span.h"
 
 #define ELF_SEGMENTS_MAX 16
-#define ELF_HEAD_SIZE    8192 /* a prefix of the file that is enough to decode it */
+#define ELF_HEAD_SIZE	 8192 /* a prefix of the file that is enough to decode it */
 
 struct elf_segment {
 	uint64_t offset, file_size; /* bytes, in the file */
-	uint64_t address, size;     /* guest-physical; size >= file_size, the rest is zeros */
+	uint64_t address, size;	    /* guest-physical; size >= file_size, the rest is zeros */
 };
 
 struct elf {
 	uint64_t entry; /* guest-physical */
-	uint64_t end;   /* file offset behind the section headers: what is appended follows */
+	uint64_t end;	/* file offset behind the section headers: what is appended follows */
 	unsigned count;
 	struct elf_segment segment[ELF_SEGMENTS_MAX];
 };

@@ -46,8 +46,9 @@ static enum status bad_image(const char *what)
 
 static enum status no_fit(const char *what, uint64_t need)
 {
-	log_error("%s not fit into the guest's memory: %llu MiB more or less are needed (--memory)",
-		  what, (unsigned long long)((need >> 20) + 1));
+	log_error(
+		"%s not fit into the guest's memory: %llu MiB more or less are needed (--memory)",
+		what, (unsigned long long)((need >> 20) + 1));
 	return STATUS_NO_FIT;
 }
 
@@ -199,8 +200,8 @@ static enum status load_bzimage(const struct ram *ram, const struct kernel_sourc
 		return st;
 	if (out->end > ram_low_size(ram))
 		return no_fit("the kernel does", out->end);
-	return read_into(ram, src->kernel_fd, bz->code_offset, gpa(bz->load_address), bz->code_size,
-			 "the kernel");
+	return read_into(ram, src->kernel_fd, bz->code_offset, gpa(bz->load_address),
+			 bz->code_size, "the kernel");
 }
 
 /* Names what people hand over by mistake. */
@@ -213,11 +214,15 @@ static const char *misfit(struct span head)
 		{ 0x38, "ARM\x64", "is for arm64, this machine is x86-64" },
 		{ 0x30, "RISCV", "is for RISC-V, this machine is x86-64" },
 		{ 0, "\x1f\x8b", "is a gzip file: unpack it, or give the bzImage" },
-		{ 0, "\xfd" "7zXZ", "is an xz file: unpack it, or give the bzImage" },
+		{ 0,
+		  "\xfd"
+		  "7zXZ",
+		  "is an xz file: unpack it, or give the bzImage" },
 		{ 0, "\x28\xb5\x2f\xfd", "is a zstd file: unpack it, or give the bzImage" },
 		{ 0, "070701", "is a cpio archive: it goes with --initrd" },
 		{ 0, "QFI\xfb", "is a qcow2 disk image, not a kernel" },
-		{ 0, "!<arch>", "is an archive: unpack the package, the kernel is boot/vmlinuz-*" },
+		{ 0, "!<arch>",
+		  "is an archive: unpack the package, the kernel is boot/vmlinuz-*" },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -307,7 +312,8 @@ static void e820_fill(struct boot_params *zp, const struct ram *ram)
 	e820_add(zp, RAM_END_LOW, HIGH_START, E820_RESERVED);
 	e820_add(zp, HIGH_START, ram_low_size(ram), E820_RAM);
 	e820_add(zp, PCI_ECAM_START, PCI_ECAM_START + PCI_ECAM_SIZE, E820_RESERVED);
-	e820_add(zp, RAM_HIGH_START, RAM_HIGH_START + (ram->size - ram_low_size(ram)), E820_RAM);
+	e820_add(zp, RAM_HIGH_START, RAM_HIGH_START + (ram->size - ram_low_size(ram)),
+		 E820_RAM);
 }
 
 /* Random bytes for the guest's pool, so that it need not wait for its first ones. */
@@ -386,7 +392,8 @@ enum status kernel_load(const struct ram *ram, const struct kernel_source *src,
 	zp.acpi_rsdp_addr = ACPI_START;
 	e820_fill(&zp, ram);
 
-	*out = (struct kernel_entry){ .rip = kernel.entry, .rsi = ZERO_PAGE,
+	*out = (struct kernel_entry){ .rip = kernel.entry,
+				      .rsi = ZERO_PAGE,
 				      .page_root = PAGE_TABLES };
 	if (!gmem_write(&ram->mem, gpa(ZERO_PAGE), &zp, sizeof(zp)) ||
 	    !gmem_write(&ram->mem, gpa(CMDLINE_ADDRESS), src->cmdline, cmdline_size) ||

@@ -48,7 +48,8 @@ static enum status create_vcpus(struct machine *m, unsigned count)
 {
 	static struct cpuid cpuid;
 	int run_size = ioctl(m->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0UL);
-	int deadline = ioctl(m->kvm_fd, KVM_CHECK_EXTENSION, (unsigned long)KVM_CAP_TSC_DEADLINE_TIMER);
+	int deadline = ioctl(m->kvm_fd, KVM_CHECK_EXTENSION,
+			     (unsigned long)KVM_CAP_TSC_DEADLINE_TIMER);
 	int error = cpuid_init(&cpuid, m->kvm_fd);
 
 	if (run_size < (int)sizeof(struct kvm_run) || error != 0) {
@@ -56,10 +57,16 @@ static enum status create_vcpus(struct machine *m, unsigned count)
 		return failed("KVM_GET_SUPPORTED_CPUID");
 	}
 	m->cpu_count = count;
-	m->world = (struct vcpu_world){ .parked = &m->parked, .gate = &m->gate, .ports = &m->ports, .mmio = &m->mmio, .mem = &m->ram.mem,
-					.stop = machine_stop, .machine = m };
+	m->world = (struct vcpu_world){ .parked = &m->parked,
+					.gate = &m->gate,
+					.ports = &m->ports,
+					.mmio = &m->mmio,
+					.mem = &m->ram.mem,
+					.stop = machine_stop,
+					.machine = m };
 	for (unsigned i = 0; i < count; i++) {
-		enum status st = vcpu_init(&m->vcpu[i], m->vm_fd, i, (size_t)run_size, &m->world);
+		enum status st =
+			vcpu_init(&m->vcpu[i], m->vm_fd, i, (size_t)run_size, &m->world);
 		int khz;
 
 		if (st != STATUS_OK)

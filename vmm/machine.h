@@ -19,9 +19,9 @@
 #include <stdatomic.h>
 
 struct machine {
-	int kvm_fd, vm_fd; /* kvm_fd is the caller's */
-	int stop_fd;	   /* eventfd: readable once the machine has stopped */
-	int wake_fd;	   /* timerfd: readable when the serial port wants service */
+	int kvm_fd, vm_fd;   /* kvm_fd is the caller's */
+	int stop_fd;	     /* eventfd: readable once the machine has stopped */
+	int wake_fd;	     /* timerfd: readable when the serial port wants service */
 	_Atomic int stopped; /* enum status + 1 once stopped; the first reason stays */
 
 	struct ram ram;
@@ -39,7 +39,8 @@ struct machine {
 };
 
 /* Creates everything but the guest's software. On failure one line is logged. */
-enum status machine_init(struct machine *m, int kvm_fd, const struct vm_config *config) MUST_CHECK;
+enum status machine_init(struct machine *m, int kvm_fd,
+			 const struct vm_config *config) MUST_CHECK;
 
 /* Loads the kernel and points vCPU 0 at it. */
 enum status machine_load(struct machine *m, const struct kernel_source *src) MUST_CHECK;

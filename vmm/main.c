@@ -19,16 +19,18 @@ static bool receive_config(struct vm_config *c)
 {
 	ssize_t n = recv(VMM_FD_CONTROL, c, sizeof(*c), 0);
 
-	return n == (ssize_t)sizeof(*c) && c->version == VM_CONFIG_VERSION && c->cpu_count >= 1 &&
-	       c->cpu_count <= VM_CPUS_MAX && c->memory_size >= VM_MEMORY_MIN &&
-	       c->memory_size % RAM_ALIGN == 0 &&
+	return n == (ssize_t)sizeof(*c) && c->version == VM_CONFIG_VERSION &&
+	       c->cpu_count >= 1 && c->cpu_count <= VM_CPUS_MAX &&
+	       c->memory_size >= VM_MEMORY_MIN && c->memory_size % RAM_ALIGN == 0 &&
 	       memchr(c->cmdline, '\0', sizeof(c->cmdline)) != NULL;
 }
 
 static enum status run(const struct vm_config *c)
 {
-	struct kernel_source source = { .kernel_fd = VMM_FD_KERNEL, .initrd_fd = VMM_FD_INITRD,
-					.cmdline = c->cmdline, .cpu_count = c->cpu_count };
+	struct kernel_source source = { .kernel_fd = VMM_FD_KERNEL,
+					.initrd_fd = VMM_FD_INITRD,
+					.cmdline = c->cmdline,
+					.cpu_count = c->cpu_count };
 	enum status st = machine_init(&machine, VMM_FD_KVM, c);
 
 	if (st == STATUS_OK)

@@ -6,11 +6,11 @@
 enum { REG_VENDOR = 0x00, REG_DEVICE = 0x02, REG_SUBCLASS = 0x0a };
 
 /* Red Hat's generic PCI Express host bridge: no driver binds to it, none has quirks for it. */
-#define BRIDGE_VENDOR 0x1b36
-#define BRIDGE_DEVICE 0x0008
+#define BRIDGE_VENDOR	  0x1b36
+#define BRIDGE_DEVICE	  0x0008
 #define CLASS_HOST_BRIDGE 0x0600
 
-#define ADDRESS_ENABLE   0x80000000u
+#define ADDRESS_ENABLE	 0x80000000u
 #define ADDRESS_WRITABLE 0x80fffffcu
 
 void pci_set16(struct pci_device *d, unsigned offset, uint16_t value)
@@ -30,7 +30,8 @@ void pci_init(struct pci *p)
 }
 
 /* One access to the configuration space of bus, device, function; offset is within it. */
-static void config_access(struct pci *p, uint32_t bdf, uint32_t offset, const struct bus_access *a)
+static void config_access(struct pci *p, uint32_t bdf, uint32_t offset,
+			  const struct bus_access *a)
 {
 	struct pci_device *d = bdf % 8 == 0 && bdf / 8 < PCI_SLOTS ? p->slot[bdf / 8] : NULL;
 

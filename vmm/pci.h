@@ -13,14 +13,14 @@
 
 #include <pthread.h>
 
-#define PCI_CONFIG_PORT  0xcf8
-#define PCI_CONFIG_REGS  8
-#define PCI_ECAM_START   0xe0000000ull
-#define PCI_ECAM_SIZE    (1ull << 20) /* bus 0 alone */
-#define PCI_MMIO_START   0xc0000000ull /* window for BARs; the DSDT says the same */
-#define PCI_MMIO_SIZE    0x20000000ull
-#define PCI_SLOTS        32
-#define PCI_CONFIG_SIZE  256 /* bytes; no device here has extended capabilities */
+#define PCI_CONFIG_PORT 0xcf8
+#define PCI_CONFIG_REGS 8
+#define PCI_ECAM_START	0xe0000000ull
+#define PCI_ECAM_SIZE	(1ull << 20)  /* bus 0 alone */
+#define PCI_MMIO_START	0xc0000000ull /* window for BARs; the DSDT says the same */
+#define PCI_MMIO_SIZE	0x20000000ull
+#define PCI_SLOTS	32
+#define PCI_CONFIG_SIZE 256 /* bytes; no device here has extended capabilities */
 
 struct pci_device {
 	uint8_t config[PCI_CONFIG_SIZE];

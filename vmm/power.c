@@ -3,9 +3,9 @@
 
 enum { REG_SLEEP_CONTROL, REG_SLEEP_STATUS, REG_RESET };
 
-#define SLEEP_TYPE(v)   ((v) >> 2 & 7u)
-#define SLEEP_ENABLE    0x20u
-#define KEYBOARD_PULSE  0xfeu
+#define SLEEP_TYPE(v)  ((v) >> 2 & 7u)
+#define SLEEP_ENABLE   0x20u
+#define KEYBOARD_PULSE 0xfeu
 
 void power_access(void *dev, const struct bus_access *a)
 {

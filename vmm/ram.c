@@ -65,8 +65,8 @@ enum status ram_init(struct ram *r, uint64_t size, enum ram_backing backing)
 	host = reserve(size);
 	if (host == NULL)
 		return failed("no address space", size);
-	if (mmap(host, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, r->fd,
-		 0) == MAP_FAILED) {
+	if (mmap(host, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
+		 r->fd, 0) == MAP_FAILED) {
 		if (huge != 0)
 			log_error("too few huge pages are reserved: "
 				  "echo %llu > /proc/sys/vm/nr_hugepages",

@@ -12,13 +12,13 @@
 #include "gmem.h"
 #include "status.h"
 
-#define RAM_LOW_MAX    0xc0000000ull  /* the hole for PCI, IOAPIC and LAPIC begins here */
+#define RAM_LOW_MAX    0xc0000000ull /* the hole for PCI, IOAPIC and LAPIC begins here */
 #define RAM_HIGH_START 0x100000000ull
 #define RAM_ALIGN      (2ull << 20)
 
 struct ram {
-	int fd;          /* sealed against resizing; owned */
-	uint64_t size;   /* bytes, multiple of RAM_ALIGN */
+	int fd;		 /* sealed against resizing; owned */
+	uint64_t size;	 /* bytes, multiple of RAM_ALIGN */
 	struct gmem mem; /* region 0 starts at address 0; region 1, if any, at 4 GiB */
 };
 

@@ -16,9 +16,9 @@ enum {
 	REG_CENTURY = 0x32, /* named by the FADT */
 };
 
-#define A_32KHZ  0x26u /* divider running, update never in progress */
-#define B_24H    0x02u /* 24-hour, BCD */
-#define D_VALID  0x80u /* battery good */
+#define A_32KHZ 0x26u /* divider running, update never in progress */
+#define B_24H	0x02u /* 24-hour, BCD */
+#define D_VALID 0x80u /* battery good */
 
 static time_t host_time(void)
 {

@@ -18,7 +18,7 @@
 
 struct rtc {
 	pthread_mutex_t lock; /* protects index and ram */
-	uint8_t index;        /* 0 to 127 */
+	uint8_t index;	      /* 0 to 127 */
 	uint8_t ram[128];
 	time_t (*now)(void); /* seconds since 1970, not negative; replaced in unit tests */
 };

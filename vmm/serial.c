@@ -8,15 +8,15 @@
 
 enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR };
 
-#define IER_RDI  0x01u /* received data available */
+#define IER_RDI	 0x01u /* received data available */
 #define IER_THRI 0x02u /* transmitter holding register empty */
 #define IER_RLSI 0x04u /* receiver line status */
-#define IER_MSI  0x08u /* modem status */
+#define IER_MSI	 0x08u /* modem status */
 
 #define IIR_NONE    0x01u
-#define IIR_MSI     0x00u
+#define IIR_MSI	    0x00u
 #define IIR_THRI    0x02u
-#define IIR_RDI     0x04u
+#define IIR_RDI	    0x04u
 #define IIR_RLSI    0x06u
 #define IIR_TIMEOUT 0x0cu
 #define IIR_FIFO    0xc0u
@@ -29,25 +29,25 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 #define LCR_BREAK 0x40u
 #define LCR_DLAB  0x80u
 
-#define MCR_DTR  0x01u
-#define MCR_RTS  0x02u
+#define MCR_DTR	 0x01u
+#define MCR_RTS	 0x02u
 #define MCR_OUT1 0x04u
 #define MCR_OUT2 0x08u
 #define MCR_LOOP 0x10u
 #define MCR_BITS 0x1fu
 
-#define LSR_DR     0x01u
-#define LSR_OE     0x02u
+#define LSR_DR	   0x01u
+#define LSR_OE	   0x02u
 #define LSR_THRE   0x20u
 #define LSR_TEMT   0x40u
 #define LSR_ERRORS 0x1eu
 
 #define MSR_DELTAS 0x0fu
 #define MSR_TERI   0x04u
-#define MSR_CTS    0x10u
-#define MSR_DSR    0x20u
-#define MSR_RI     0x40u
-#define MSR_DCD    0x80u
+#define MSR_CTS	   0x10u
+#define MSR_DSR	   0x20u
+#define MSR_RI	   0x40u
+#define MSR_DCD	   0x80u
 #define MSR_LINES  0xf0u
 #define MSR_IDLE   (MSR_CTS | MSR_DSR | MSR_DCD) /* someone is connected */
 

@@ -22,17 +22,22 @@ static void say_reason(const struct vcpu *v)
 	switch (run->exit_reason) {
 	case KVM_EXIT_INTERNAL_ERROR:
 		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
-			log_error("KVM cannot emulate an instruction of the guest (vCPU %u). On "
-				  "hardware KVM the guest ran into memory that is not RAM. On a PVM "
-				  "host (see `zwinger check`) kernel code of a stock Linux cannot "
-				  "run: use scripts/lab there", v->id);
+			log_error(
+				"KVM cannot emulate an instruction of the guest (vCPU %u). On "
+				"hardware KVM the guest ran into memory that is not RAM. On a PVM "
+				"host (see `zwinger check`) kernel code of a stock Linux cannot "
+				"run: use scripts/lab there",
+				v->id);
 		else
-			log_error("KVM failed inside vCPU %u (internal error %u): see the host's "
-				  "kernel log", v->id, run->internal.suberror);
+			log_error(
+				"KVM failed inside vCPU %u (internal error %u): see the host's "
+				"kernel log",
+				v->id, run->internal.suberror);
 		return;
 	case KVM_EXIT_FAIL_ENTRY:
 		log_error("the processor refused the guest's state on vCPU %u (reason 0x%llx)",
-			  v->id, (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
+			  v->id,
+			  (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
 		return;
 	case KVM_EXIT_MEMORY_FAULT:
 		log_error("the host cannot provide the guest's memory to vCPU %u", v->id);
@@ -71,7 +76,7 @@ void stall_report(const struct vcpu *v)
 	say_reason(v);
 	if (ioctl(v->fd, KVM_GET_REGS, &r) < 0 || ioctl(v->fd, KVM_GET_SREGS, &s) < 0)
 		return;
-	mode = (s.cr0 & CR0_PE) == 0 ? "real mode"
+	mode = (s.cr0 & CR0_PE) == 0	  ? "real mode"
 	       : (s.efer & EFER_LMA) == 0 ? "protected mode"
 	       : s.cs.l			  ? "64-bit mode"
 					  : "compatibility mode";

@@ -7,18 +7,18 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define CR0_PE	   (1ull << 0)
-#define CR0_MP	   (1ull << 1)
-#define CR0_ET	   (1ull << 4)
-#define CR0_NE	   (1ull << 5)
-#define CR0_WP	   (1ull << 16)
-#define CR0_PG	   (1ull << 31)
-#define CR4_PAE	   (1ull << 5)
-#define EFER_LME   (1ull << 8)
-#define EFER_LMA   (1ull << 10)
-#define FLAGS_ONE  2u /* bit 1 always reads as one */
-#define BOOT_CS	   0x10
-#define BOOT_DS	   0x18
+#define CR0_PE	  (1ull << 0)
+#define CR0_MP	  (1ull << 1)
+#define CR0_ET	  (1ull << 4)
+#define CR0_NE	  (1ull << 5)
+#define CR0_WP	  (1ull << 16)
+#define CR0_PG	  (1ull << 31)
+#define CR4_PAE	  (1ull << 5)
+#define EFER_LME  (1ull << 8)
+#define EFER_LMA  (1ull << 10)
+#define FLAGS_ONE 2u /* bit 1 always reads as one */
+#define BOOT_CS	  0x10
+#define BOOT_DS	  0x18
 
 #define MSR_MISC_ENABLE		0x1a0
 #define MISC_ENABLE_FAST_STRING 1u
@@ -31,13 +31,14 @@ static enum status failed(const struct vcpu *v, const char *what)
 
 enum status vcpu_set_cpuid(struct vcpu *v, struct cpuid *c)
 {
+	/* Laid out as struct kvm_msrs. */
 	struct {
-		struct kvm_msrs list;
+		uint32_t count, padding;
 		struct kvm_msr_entry entry[1];
-	} msrs = { .list.nmsrs = 1,
+	} msrs = { .count = 1,
 		   .entry = { { .index = MSR_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRING } } };
 
-	if (ioctl(v->fd, KVM_SET_CPUID2, &c->list) < 0)
+	if (ioctl(v->fd, KVM_SET_CPUID2, c) < 0)
 		return failed(v, "KVM_SET_CPUID2");
 	/* What firmware leaves there. A host without the register refuses; nothing depends on it. */
 	(void)ioctl(v->fd, KVM_SET_MSRS, &msrs);
@@ -46,8 +47,14 @@ enum status vcpu_set_cpuid(struct vcpu *v, struct cpuid *c)
 
 static struct kvm_segment flat(uint16_t selector, uint8_t type, bool code)
 {
-	return (struct kvm_segment){ .limit = 0xffffffff, .selector = selector, .type = type,
-				     .present = 1, .s = 1, .g = 1, .l = code, .db = !code };
+	return (struct kvm_segment){ .limit = 0xffffffff,
+				     .selector = selector,
+				     .type = type,
+				     .present = 1,
+				     .s = 1,
+				     .g = 1,
+				     .l = code,
+				     .db = !code };
 }
 
 enum status vcpu_set_entry(struct vcpu *v, const struct kernel_entry *e)

@@ -12,7 +12,7 @@
 #define VMLINUX_MAX (512ull << 20)
 
 #define KERNEL_MAP	0xffffffff80000000ul /* __START_KERNEL_map */
-#define KERNEL_MAP_SIZE (1ull << 30)	      /* KERNEL_IMAGE_SIZE under KASLR */
+#define KERNEL_MAP_SIZE (1ull << 30)	     /* KERNEL_IMAGE_SIZE under KASLR */
 
 static bool load32(struct span s, uint64_t offset, uint32_t *v)
 {
@@ -138,7 +138,8 @@ static bool add64(uint8_t *p, uint64_t v)
  * to add to, then, in kernels whose per-CPU area begins at zero, places to subtract from, then
  * 64-bit places; each list ends with a zero, so the number of zeros tells which lists there are.
  */
-static const char *relocate(struct iovec memory, uint64_t start, struct span table, uint64_t slide)
+static const char *relocate(struct iovec memory, uint64_t start, struct span table,
+			    uint64_t slide)
 {
 	enum { ADD_32, SUBTRACT_32, ADD_64, END } list = ADD_32;
 	uint64_t zeros = 0;
@@ -184,8 +185,8 @@ static const char *unpack(struct span payload, struct iovec file)
 
 	while (done < file.iov_len && next_block(payload, &at, &block)) {
 		uint64_t room = file.iov_len - done;
-		int n = LZ4_decompress_safe((const char *)block.at, (char *)file.iov_base + done,
-					    (int)block.len,
+		int n = LZ4_decompress_safe((const char *)block.at,
+					    (char *)file.iov_base + done, (int)block.len,
 					    room < LZ4_BLOCK ? (int)room : (int)LZ4_BLOCK);
 
 		if (n <= 0)

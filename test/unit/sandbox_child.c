@@ -86,8 +86,10 @@ static void map_code(void)
 
 static void open_path(void)
 {
-	static const char *const paths[] = { "/", ".", "..", "/proc/self/status", "/etc/passwd",
-					     "/../../etc/passwd", "/dev/null" };
+	static const char *const paths[] = { "/",	    ".",
+					     "..",	    "/proc/self/status",
+					     "/etc/passwd", "/../../etc/passwd",
+					     "/dev/null" };
 	int opened = 0;
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
@@ -98,7 +100,8 @@ static void open_path(void)
 
 static void reach_network(void)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(9),
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons(9),
 				 .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 

@@ -136,7 +136,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_raw_terminal, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_control_characters, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_long_lines, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_guest_messages_thin_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_guest_messages_thin_out, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

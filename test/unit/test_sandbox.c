@@ -116,9 +116,9 @@ static void test_what_a_process_may_call(void **state)
 		await_report(&r);
 		finish(&r);
 		if (strcmp(r.said, rows[i].says) == 0 &&
-		    (rows[i].signal != 0 ? WIFSIGNALED(r.status) &&
-						   WTERMSIG(r.status) == rows[i].signal
-					 : r.status == 0))
+		    (rows[i].signal != 0
+			     ? WIFSIGNALED(r.status) && WTERMSIG(r.status) == rows[i].signal
+			     : r.status == 0))
 			continue;
 		print_error("row: %s: said '%s', status 0x%x, log '%s'\n", rows[i].name, r.said,
 			    (unsigned)r.status, r.logged);
@@ -256,7 +256,8 @@ static void test_user_gets_every_namespace_the_host_gives(void **state)
 		assert_int_equal(r.child.layers & (SPAWN_USER | ALL_NAMESPACES),
 				 SPAWN_USER | ALL_NAMESPACES);
 	else
-		print_message("this host refuses user namespaces: layers 0x%x\n", r.child.layers);
+		print_message("this host refuses user namespaces: layers 0x%x\n",
+			      r.child.layers);
 }
 
 static void test_descriptors_seen_from_outside(void **state)
@@ -336,8 +337,9 @@ static void test_failures_are_named(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct spawn_program p = { .exe = rows[i].exe, .argv = argv,
-					   .fds = &rows[i].fd, .fd_count = 1 };
+		struct spawn_program p = {
+			.exe = rows[i].exe, .argv = argv, .fds = &rows[i].fd, .fd_count = 1
+		};
 		struct spawn_child child = { .pid = 77 };
 		struct spawn_error why = { .step = "none" };
 
