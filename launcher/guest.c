@@ -10,11 +10,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+/* How long, once a signal has ended us, the user's side may take to swallow what is left. */
+#define SWALLOW_MS 1000
 
 /* A VMM process and our ends of what leads to it. */
 struct vmm {
@@ -31,6 +36,40 @@ static bool start_failed(const char *what, int error)
 {
 	log_error("cannot start the VMM process: %s: %s", what, strerror(error));
 	return false;
+}
+
+/* What the host refuses is said, once. Root needs no user namespace, others get no user id. */
+static void say_missing_layers(unsigned layers)
+{
+	static bool said;
+	unsigned missing = SPAWN_ALL & ~layers;
+	char names[128] = "";
+	size_t len = 0;
+
+	if ((layers & (SPAWN_USER | SPAWN_UID)) != 0)
+		missing &= ~(unsigned)(SPAWN_USER | SPAWN_UID);
+	if (missing == 0 || said)
+		return;
+	said = true;
+	for (unsigned l = 1; l <= SPAWN_UID; l <<= 1)
+		if ((missing & l) != 0)
+			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
+						len > 0 ? ", " : "", spawn_layer_name(l));
+	log_warn("this host gives the VMM process none of its own: %s", names);
+}
+
+/* In the form of the VMM's own timing lines. */
+static void say_time(const struct vm_config *c, const char *step)
+{
+	struct timespec t;
+	uint64_t us;
+
+	if ((c->flags & VM_TIMING) == 0)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	us = ((uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec - c->started_ns) / 1000;
+	log_info("timing: %5llu.%03llu ms  %s", (unsigned long long)(us / 1000),
+		 (unsigned long long)(us % 1000), step);
 }
 
 /* The other ends live in the child alone, so that their end of file means its death. */
@@ -75,6 +114,8 @@ static bool start(const struct guest *g, struct vmm *v)
 		close(log[0]);
 		return start_failed(why.step, why.error);
 	}
+	say_time(&g->config, "VMM process executed");
+	say_missing_layers(v->child.layers);
 	v->control = control[0];
 	v->console = console[0];
 	v->log = log[0];
@@ -132,12 +173,20 @@ static void take_commands(struct vmm *v, size_t from, int escape)
 	w->end = kept;
 }
 
-/* The number of a signal that ends us, or 0. */
-static int pending_signal(int fd)
+/* The number of a signal that ends us, or 0. One that only stops us has done so. */
+static int pending_signal(int fd, bool tty)
 {
 	struct signalfd_siginfo s;
 
-	return read(fd, &s, sizeof(s)) == sizeof(s) ? (int)s.ssi_signo : 0;
+	if (read(fd, &s, sizeof(s)) != sizeof(s))
+		return 0;
+	if (s.ssi_signo != SIGTSTP)
+		return (int)s.ssi_signo;
+	terminal_restore();
+	raise(SIGSTOP); /* returns when we are continued */
+	if (tty)
+		terminal_raw();
+	return 0;
 }
 
 /* Until the VMM process is gone and nothing of what it said is left. Returns a signal or 0. */
@@ -145,7 +194,7 @@ static int serve(const struct guest *g, struct vmm *v, bool tty)
 {
 	enum { TYPED, SHOWN, CONSOLE, LOG, SIGNAL, COUNT };
 	bool log_open = true, told = false;
-	int ended_by = 0;
+	int ended_by = 0, ready;
 
 	while (v->output.from >= 0 || !wire_empty(&v->output) || log_open) {
 		struct pollfd p[COUNT] = {
@@ -165,11 +214,14 @@ static int serve(const struct guest *g, struct vmm *v, bool tty)
 			p[CONSOLE].events |= POLLOUT;
 		if (p[CONSOLE].events == 0)
 			p[CONSOLE].fd = -1;
-		if (poll(p, COUNT, -1) < 0)
+		ready = poll(p, COUNT, told ? SWALLOW_MS : -1);
+		if (ready == 0)
+			break; /* nobody takes the rest */
+		if (ready < 0)
 			continue;
 
 		if (p[SIGNAL].revents != 0)
-			ended_by = pending_signal(g->signal_fd);
+			ended_by = pending_signal(g->signal_fd, tty);
 		if (p[TYPED].revents != 0) {
 			size_t before = wire_empty(&v->input) ? 0 : v->input.end;
 

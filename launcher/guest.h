@@ -16,7 +16,7 @@ struct guest {
 	int vmm_fd; /* the executable */
 	int kvm_fd, kernel_fd;
 	int initrd_fd; /* -1 for none */
-	int signal_fd; /* signalfd of the signals that end us; they are blocked */
+	int signal_fd; /* signalfd of those that end us, and SIGTSTP; they are blocked */
 	int escape;    /* the byte that begins a command on the keyboard; -1 for none */
 	struct vm_config config;
 };

@@ -110,6 +110,11 @@ static void explain_open(int error, char why[256], char fix[256])
 		snprintf(fix, 256, "adduser %s kvm   (as root; then log in again)",
 			 user != NULL ? user : "YOUR-NAME");
 		return;
+	case EBUSY:
+		snprintf(why, 256, "/dev/kvm is busy: another hypervisor (VirtualBox, VMware) "
+				   "holds the processor's virtualisation");
+		snprintf(fix, 256, "end its machines and unload its kernel module");
+		return;
 	default:
 		snprintf(why, 256, "/dev/kvm cannot be opened: %s", strerror(error));
 	}
@@ -145,7 +150,7 @@ int host_open_kvm(char why[256], char fix[256])
 int host_open_program(const char *name)
 {
 	/* Installed; in a build tree. Never by a search path or the environment. */
-	static const char *const place[] = { "../libexec/zwinger", "../vmm" };
+	static const char *const place[] = { ZW_LIBEXEC_FROM_BIN, "../vmm" };
 	char self[4096], path[4200];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;

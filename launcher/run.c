@@ -173,11 +173,26 @@ static int open_image(const char *option, const char *path)
 	return -1;
 }
 
+/* A signal that whoever started us has had ignored (nohup) stays ignored. */
+static int open_signals(void)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };
+	struct sigaction was;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (sigaction(ends[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+			sigaddset(&set, ends[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
 static int open_all(struct request *r)
 {
 	struct guest *g = &r->guest;
 	char why[256], fix[256];
-	sigset_t ends;
 
 	g->kernel_fd = open_image("kernel", r->kernel);
 	if (g->kernel_fd < 0)
@@ -198,14 +213,7 @@ static int open_all(struct request *r)
 			"zwinger-vmm is not installed beside this program (see `zwinger check`)");
 		return STATUS_FAILED;
 	}
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGHUP);
-	sigaddset(&ends, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &ends, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	g->signal_fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+	g->signal_fd = open_signals();
 	if (g->signal_fd < 0) {
 		log_error("signalfd: %s", strerror(errno));
 		return STATUS_FAILED;

@@ -37,6 +37,7 @@ enum spawn_layer {
 	SPAWN_CGROUP = 1 << 6, /* view of control groups */
 	SPAWN_ROOT = 1 << 7,   /* an empty, read-only file system instead of the host's */
 	SPAWN_UID = 1 << 8,    /* a user id that no other process has; only root can give it */
+	SPAWN_ALL = (1 << 9) - 1
 };
 
 struct spawn_child {
