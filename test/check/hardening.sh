@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# How the processes' executables are built. usage: hardening.sh BUILD-DIRECTORY
+set -u
+build=$1 failed=0
+check() { if eval "$2"; then echo "ok $1"; else echo "FAILED $1"; failed=1; fi; }
+
+for exe in "$build/launcher/zwinger" "$build/vmm/zwinger-vmm"; do
+	name=$(basename "$exe")
+	header=$(readelf -hW "$exe") segments=$(readelf -lW "$exe") dynamic=$(readelf -dW "$exe")
+	check "$name is position-independent" 'grep -q "Type:.*DYN" <<<"$header"'
+	check "$name needs no loader" '! grep -q INTERP <<<"$segments"'
+	check "$name has read-only relocations" 'grep -q GNU_RELRO <<<"$segments"'
+	check "$name binds at start" 'grep -q "BIND_NOW\|FLAGS.*NOW" <<<"$dynamic"'
+	check "$name has no text relocations" '! grep -q TEXTREL <<<"$dynamic"'
+	check "$name has no executable stack" 'grep -q "GNU_STACK.* RW " <<<"$segments"'
+	check "$name has no writable code" '! grep -q "LOAD.* RWE " <<<"$segments"'
+	check "$name checks its stack" 'readelf -sW "$exe" | grep -q __stack_chk_fail'
+done
+
+# Debian's libc.a carries no CET property, so the linked files cannot; our own objects do.
+without='' count=0
+for object in $(find "$build/lib" "$build/vmm" "$build/launcher" -name '*.o' -not -path '*policyc*'); do
+	count=$((count + 1))
+	readelf -nW "$object" 2>/dev/null | grep -q 'IBT, SHSTK' || without="$without $(basename "$object")"
+done
+check "all $count objects are built for CET (without:$without)" '[ -z "$without" ] && [ $count -gt 10 ]'
+exit $failed
