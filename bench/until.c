@@ -70,7 +70,8 @@ static long pss_of_session(pid_t session)
 		if (fgets(name, sizeof(name), f) == NULL)
 			name[0] = '\0';
 		fclose(f);
-		if (getsid((pid_t)atoi(e->d_name)) == session || strncmp(name, "zwinger-", 8) == 0)
+		if (getsid((pid_t)atoi(e->d_name)) == session ||
+		    strncmp(name, "zwinger-", 8) == 0)
 			sum += pss(e->d_name);
 	}
 	if (proc != NULL)

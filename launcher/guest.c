@@ -208,7 +208,7 @@ static int serve(const struct guest *g, struct vmm *v, bool tty)
 			[SIGNAL] = { .fd = told ? -1 : g->signal_fd, .events = POLLIN },
 		};
 
-		if (v->output.from >= 0 && v->output.end < WIRE_SIZE)
+		if (v->output.from >= 0 && v->output.end - v->output.start < WIRE_SIZE)
 			p[CONSOLE].events |= POLLIN;
 		if (!wire_empty(&v->input) && v->output.from >= 0)
 			p[CONSOLE].events |= POLLOUT;
@@ -223,7 +223,8 @@ static int serve(const struct guest *g, struct vmm *v, bool tty)
 		if (p[SIGNAL].revents != 0)
 			ended_by = pending_signal(g->signal_fd, tty);
 		if (p[TYPED].revents != 0) {
-			size_t before = wire_empty(&v->input) ? 0 : v->input.end;
+			size_t before =
+				v->input.end - v->input.start; /* wire_fill() moves them */
 
 			wire_fill(&v->input);
 			if (tty && g->escape >= 0)

@@ -111,8 +111,9 @@ static void explain_open(int error, char why[256], char fix[256])
 			 user != NULL ? user : "YOUR-NAME");
 		return;
 	case EBUSY:
-		snprintf(why, 256, "/dev/kvm is busy: another hypervisor (VirtualBox, VMware) "
-				   "holds the processor's virtualisation");
+		snprintf(why, 256,
+			 "/dev/kvm is busy: another hypervisor (VirtualBox, VMware) "
+			 "holds the processor's virtualisation");
 		snprintf(fix, 256, "end its machines and unload its kernel module");
 		return;
 	default:

@@ -39,7 +39,8 @@ bool number_parse_size(const char *text, uint64_t *out)
 	if (!digits(&text, &v))
 		return false;
 	if (*text != '\0') {
-		unit = strchr(units, *text & ~0x20);
+		/* A letter only: with bit 5 cleared a blank would be the end of the list. */
+		unit = (*text | 0x20) >= 'a' ? strchr(units, *text & ~0x20) : NULL;
 		if (unit == NULL || text[1] != '\0' ||
 		    __builtin_mul_overflow(v, 1ull << (10 * (unit - units + 1)), &v))
 			return false;

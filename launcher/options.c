@@ -50,17 +50,23 @@ const char *options_nearest(const char *text, const char *const *list)
 	return best;
 }
 
-static enum options_result unknown(const struct option_spec *table, const char *name)
+/* name is what stands between the dashes and a '=', if any. */
+static enum options_result unknown(const struct option_spec *table, const char *name,
+				   size_t len)
 {
 	const char *names[NAMES_MAX + 1] = { NULL }, *nearest;
+	char word[WORD_MAX] = "";
 
 	for (unsigned i = 0; i < NAMES_MAX && table[i].name != NULL; i++)
 		names[i] = table[i].name;
-	nearest = options_nearest(name, names);
+	if (len < sizeof(word))
+		memcpy(word, name, len);
+	nearest = options_nearest(word, names);
 	if (nearest != NULL)
-		log_error("unknown option '--%s'; did you mean '--%s'?", name, nearest);
+		log_error("unknown option '--%.*s'; did you mean '--%s'?", (int)len, name,
+			  nearest);
 	else
-		log_error("unknown option '--%s'; see --help", name);
+		log_error("unknown option '--%.*s'; see --help", (int)len, name);
 	return OPTIONS_BAD;
 }
 
@@ -86,7 +92,7 @@ enum options_result options_parse(const struct option_spec *table, int argc, cha
 						  memcmp(table[at].name, name, len) != 0))
 			at++;
 		if (table[at].name == NULL)
-			return unknown(table, name);
+			return unknown(table, name, len);
 		if (table[at].value == NULL && equals != NULL) {
 			log_error("--%s takes no value", table[at].name);
 			return OPTIONS_BAD;

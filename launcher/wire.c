@@ -2,6 +2,7 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 /* POLLOUT promises that this much is taken at once, by a pipe; a terminal takes it too. */
@@ -16,8 +17,9 @@ bool wire_fill(struct wire *w)
 {
 	ssize_t n;
 
-	if (wire_empty(w))
-		w->start = w->end = 0;
+	memmove(w->bytes, w->bytes + w->start, w->end - w->start);
+	w->end -= w->start;
+	w->start = 0;
 	if (w->end == WIRE_SIZE)
 		return true;
 	n = read(w->from, w->bytes + w->end, WIRE_SIZE - w->end);

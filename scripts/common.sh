@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Sourced by the project's scripts: where things are, and how they speak.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # those who source this use them
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${ZW_CACHE:-$root/.cache}

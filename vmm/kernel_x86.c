@@ -302,7 +302,7 @@ static enum status load_initrd(const struct ram *ram, const struct kernel_source
 		top = kernel->initrd_max + 1;
 	*start = highest(kernel->end, top, *size);
 	if (*start == 0)
-		*start = highest(HIGH_START, kernel->start, *size);
+		*start = highest(HIGH_START, kernel->start < top ? kernel->start : top, *size);
 	if (*start == 0 || *size > UINT32_MAX)
 		return no_fit("kernel and initrd do", kernel->end + *size);
 	return read_into(ram, src->initrd_fd, 0, gpa(*start), *size, "the initrd");

@@ -192,8 +192,11 @@ static void write_fcr(struct serial *s, uint8_t v)
 {
 	if (((s->fcr ^ v) & FCR_ENABLE) != 0)
 		v |= FCR_CLEAR_RX | FCR_CLEAR_TX;
-	if (v & FCR_CLEAR_RX)
+	if (v & FCR_CLEAR_RX) {
+		if (s->rx_count == SERIAL_RX_SIZE)
+			wake_after(s, 1);
 		s->rx_count = 0;
+	}
 	/* FCR_CLEAR_TX: what the guest has sent is on the wire already; nothing to clear. */
 	s->fcr = v & FCR_ENABLE ? v & FCR_KEPT : 0;
 }

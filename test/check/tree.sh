@@ -34,6 +34,13 @@ layer lib vmm launcher
 layer launcher vmm
 layer vmm launcher
 
+# A call of a running VMM has to pass both policies.
+rules() { sed 's/#.*//; s/ \+$//' "$@" | grep . | sort -u; }
+missing=$(comm -23 <(rules vmm/vmm_run.policy) <(rules vmm/vmm_setup.policy) |
+	grep -vE '^(write|madvise)' || true)
+[ -z "$missing" ] && echo "ok vmm_run.policy is part of vmm_setup.policy" ||
+	fail "vmm_setup.policy lacks: $missing"
+
 # Lines without blanks and comments.
 lines() { cat "$@" | gcc -fpreprocessed -dD -E -P -x c - 2>/dev/null | grep -c '[^[:space:]]'; }
 budget() {

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
 # The whole product on this host's /dev/kvm, with kernels of a few instructions: ELF images made
-# here, entered in 64-bit mode. Shows how each way of ending comes out of `zwinger run`.
+# by tinykernel.sh, entered in 64-bit mode. Shows how each way of ending comes out of `zwinger run`.
 #
 # usage: microkernels.sh ZWINGER
 set -u
@@ -11,27 +11,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 
-# le BYTES NUMBER: little-endian, as printf escapes.
-le() { for ((i = 0; i < $1; i++)); do printf '\\x%02x' $((($2 >> (8 * i)) & 255)); done; }
-
-# kernel HEX: an ELF with this code at 1 MiB, file offset 0x1000.
-kernel() {
-	local code=$1 size=$((${#1} / 2))
-	{
-		printf '\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0'
-		printf "$(le 2 2)$(le 2 62)$(le 4 1)$(le 8 0x100000)$(le 8 64)$(le 8 0)$(le 4 0)"
-		printf "$(le 2 64)$(le 2 56)$(le 2 1)$(le 2 0)$(le 2 0)$(le 2 0)"
-		printf "$(le 4 1)$(le 4 5)$(le 8 0x1000)$(le 8 0x100000)$(le 8 0x100000)"
-		printf "$(le 8 $size)$(le 8 $size)$(le 8 0x1000)"
-		head -c $((0x1000 - 120)) /dev/zero
-		printf "$(sed 's/../\\x&/g' <<<"$code")"
-	} >"$work/kernel"
-}
-
 # row NAME STATUS OUTPUT HEX [OPTION]...
 row() {
 	local name=$1 status=$2 wanted=$3 output got=0
-	kernel "$4"
+	"$(dirname "$0")/tinykernel.sh" "$4" >"$work/kernel"
 	shift 4
 	output=$(timeout 60 "$zwinger" run --kernel "$work/kernel" --memory 64M "$@" </dev/null 2>&1) || got=$?
 	if [ $got = "$status" ] && grep -qE -- "$wanted" <<<"$output"; then

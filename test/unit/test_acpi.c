@@ -47,10 +47,13 @@ static bool inside(uint64_t address, uint64_t len)
 /* The table at a guest-physical address if it is whole: header, length, checksum. */
 static const uint8_t *whole(uint64_t address, const char *signature)
 {
-	const uint8_t *t = memory + (address - ACPI_START);
+	const uint8_t *t;
 	uint64_t len;
 
-	if (!inside(address, HEADER_SIZE) || memcmp(t, signature, 4) != 0)
+	if (!inside(address, HEADER_SIZE))
+		return NULL;
+	t = memory + (address - ACPI_START);
+	if (memcmp(t, signature, 4) != 0)
 		return NULL;
 	len = number(t + 4, 4);
 	return len >= HEADER_SIZE && inside(address, len) && sum(t, len) == 0 ? t : NULL;
@@ -117,10 +120,10 @@ static void test_tables_do_not_overlap(void **state)
 	t[1].start = number(memory + 24, 8);
 	for (unsigned i = 0; i < 3; i++)
 		t[2 + i].start =
-			number(memory + t[1].start - ACPI_START + HEADER_SIZE + 8 * i, 8);
+			number(memory + (t[1].start - ACPI_START) + HEADER_SIZE + 8 * i, 8);
 	t[5].start = number(table("FACP") + 140, 8);
 	for (unsigned i = 1; i < 6; i++)
-		t[i].len = number(memory + t[i].start - ACPI_START + 4, 4);
+		t[i].len = number(memory + (t[i].start - ACPI_START) + 4, 4);
 	for (unsigned i = 0; i < 6; i++)
 		for (unsigned j = 0; j < i; j++)
 			assert_true(t[i].start >= t[j].start + t[j].len ||
@@ -272,7 +275,8 @@ static void test_write_needs_memory(void **state)
 	struct gmem mem;
 
 	(void)state;
-	build(3);
+	memset(memory, 0, sizeof(memory));
+	used = acpi_build(memory, 3);
 	assert_true(gmem_init(&mem, &whole_region, 1));
 	assert_true(acpi_write(&mem, 3));
 	assert_memory_equal(ram, memory, used);

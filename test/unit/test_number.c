@@ -44,7 +44,7 @@ static const struct {
 	{ "1.5G", false, 0 },
 	{ "0x100000", false, 0 },
 	{ "1e9", false, 0 },
-	{ "1\v", false, 0 },  /* '\v' with bit 5 cleared is itself; 'K' it is not */
+	{ "1\v", false, 0 }, /* '\v' with bit 5 cleared is itself; 'K' it is not */
 	{ "1\x0b", false, 0 },
 	{ "\xd9\xa1", false, 0 }, /* a digit, but not one of ours */
 };

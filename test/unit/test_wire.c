@@ -74,6 +74,12 @@ static void test_stalled_reader_stops_the_writer(void **state)
 		assert_true(w.start <= w.end && w.end <= WIRE_SIZE);
 	}
 	assert_int_equal(w.end - w.start, WIRE_SIZE);
+
+	/* The pipe has room for what the wire took; once that is gone, nothing moves any more. */
+	while (write(in[1], flood, sizeof(flood)) > 0)
+		;
+	for (int i = 0; i < 1000; i++)
+		assert_true(wire_fill(&w) && wire_drain(&w));
 	assert_int_equal(write(in[1], flood, 1), -1);
 }
 

@@ -1,0 +1,297 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# The command line as people meet it: bad input, each with its own status and one line that says
+# what is wrong; signals; floods; a VMM process that is killed. usage: cli.sh ZWINGER [KERNEL]
+set -u
+zwinger=$(realpath "$1") tests=$(dirname "$(realpath "$0")")
+kernel=${2:-$("$tests/../../guests/kernel" cloud-6.1)} || exit 1
+work=$(mktemp -d)
+chmod 755 "$work"
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+passed=0 failed=0
+ok() { echo "ok $1"; passed=$((passed + 1)); }
+no() { echo "FAILED $*"; failed=$((failed + 1)); }
+
+# bad NAME STATUS TEXT ARGUMENT...: nothing on stdout, one line with TEXT on stderr.
+bad() {
+	local name=$1 status=$2 text=$3 got=0
+	shift 3
+	timeout 30 "$zwinger" "$@" </dev/null >"$work/out" 2>"$work/err" || got=$?
+	if [ $got = "$status" ] && [ ! -s "$work/out" ] && [ "$(wc -l <"$work/err")" = 1 ] &&
+		grep -qF -- "$text" "$work/err"; then
+		ok "$name"
+	else
+		no "$name: status $got, wanted $status and '$text'; said: $(head -c 400 "$work/err")"
+	fi
+}
+good() { # NAME TEXT ARGUMENT...: status 0, TEXT on stdout, nothing on stderr
+	local name=$1 text=$2
+	shift 2
+	if "$zwinger" "$@" </dev/null >"$work/out" 2>"$work/err" && [ ! -s "$work/err" ] &&
+		grep -qF -- "$text" "$work/out"; then
+		ok "$name"
+	else
+		no "$name: said: $(cat "$work/out" "$work/err")"
+	fi
+}
+
+good "no arguments print help" "usage: zwinger"
+good "--help" "usage: zwinger" --help
+good "help run" "--kernel FILE" help run
+good "run --help" "Exit status" run --help
+good "check --help" "usage: zwinger check" check --help
+good "--version" "zwinger 0." --version
+good "help help" "usage: zwinger" help
+good "help check" "usage: zwinger check" help check
+good "-h" "usage: zwinger" -h
+bad "an empty command" 2 "unknown command ''" ''
+bad "help for what is no command" 2 "unknown command 'frob'" help frob
+bad "check with a word" 2 "unexpected word" check x
+bad "an empty word" 2 "unexpected word" run ''
+bad "two dashes alone" 2 "unexpected word" run --
+bad "unknown command" 2 "did you mean 'check'" chekc
+bad "unknown option" 2 "did you mean '--memory'" run --memry 1G
+bad "missing value" 2 "--kernel needs a value" run --kernel
+bad "flag with a value" 2 "takes no value" run --prefault=1
+bad "stray word" 2 "unexpected word 'x'" run x
+bad "no kernel" 2 "--kernel FILE is needed" run
+for m in '' 0 3 63M junk -1 1.5G 99999999999999999999 65M1 65537K 65M 100000000T ' 64M' '64M '; do
+	bad "--memory '$m'" 2 "--memory" run --kernel "$kernel" "--memory=$m"
+done
+for c in '' 0 65 x -1 1e2 18446744073709551617; do
+	bad "--cpus '$c'" 2 "--cpus" run --kernel "$kernel" "--cpus=$c"
+done
+bad "--escape" 2 "--escape" run --kernel "$kernel" --escape 12
+bad "--escape empty" 2 "--escape" run --kernel "$kernel" --escape=
+bad "--append far too long" 2 "too many" run --kernel "$kernel" --append "$(printf 'x%.0s' {1..5000})"
+
+mkfifo "$work/fifo"
+: >"$work/empty"
+bad "kernel missing" 3 "No such file" run --kernel "$work/none"
+bad "kernel is a directory" 3 "is a directory" run --kernel "$work"
+bad "kernel is empty" 3 "is empty" run --kernel "$work/empty"
+bad "kernel is a device" 3 "not a regular file" run --kernel /dev/null
+bad "kernel is a pipe" 3 "not a regular file" run --kernel "$work/fifo"
+bad "initrd missing" 3 "No such file" run --kernel "$kernel" --initrd "$work/none"
+bad "kernel's name is empty" 3 "No such file" run --kernel=
+bad "initrd is a directory" 3 "is a directory" run --kernel "$kernel" --initrd "$work"
+bad "initrd is empty" 3 "is empty" run --kernel "$kernel" --initrd "$work/empty"
+
+# unprivileged COMMAND...: as nobody, who is in no group.
+unprivileged() { setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps -all "$@"; }
+if [ "$(id -u)" = 0 ] && unprivileged "$zwinger" --version >/dev/null 2>&1; then
+	cp "$kernel" "$work/secret"
+	chmod 600 "$work/secret"
+	got=0
+	unprivileged "$zwinger" run --kernel "$work/secret" </dev/null >"$work/out" 2>"$work/err" || got=$?
+	if [ $got = 3 ] && [ ! -s "$work/out" ] && [ "$(wc -l <"$work/err")" = 1 ] &&
+		grep -qF "Permission denied" "$work/err"; then
+		ok "kernel is not readable"
+	else
+		no "kernel is not readable: status $got; said: $(cat "$work/err")"
+	fi
+else
+	echo "skipped: kernel is not readable, since only root can become a user who may run $zwinger"
+fi
+
+# Nothing is ever put into a temporary directory.
+export TMPDIR=/nonexistent
+good "TMPDIR that does not exist: --version" "zwinger 0." --version
+"$zwinger" check >"$work/out" 2>"$work/err" || true
+if grep -q '^This host' "$work/out" && [ ! -s "$work/err" ]; then ok "TMPDIR that does not exist: check"; else no "TMPDIR that does not exist: check: $(cat "$work/err")"; fi
+unset TMPDIR
+
+if sh -c 'exec 3<>/dev/kvm' 2>/dev/null; then kvm=1; else kvm=; fi
+if [ -n "$kvm" ]; then
+	image() { printf "$2" >"$work/image"; head -c 8192 /dev/zero >>"$work/image"; bad "kernel is $1" 4 "$3" run --kernel "$work/image"; }
+	image "text" 'hello, world\n' "is not a kernel"
+	image "gzip" '\x1f\x8b\x08' "gzip"
+	image "xz" '\xfd7zXZ\0' "xz"
+	image "zstd" '\x28\xb5\x2f\xfd' "zstd"
+	image "an initrd" '070701' "cpio"
+	image "qcow2" 'QFI\xfb' "qcow2"
+	image "an ELF for arm64" '\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0' "arm64"
+	image "a 32-bit ELF" '\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x03\0' "32-bit"
+	bad "kernel is a program" 4 "kernel image" run --kernel /bin/true
+	for n in 100 512 600 4096 5000 20480 1000000 $(($(stat -Lc %s "$kernel") / 2)); do
+		head -c $n "$kernel" >"$work/cut"
+		bad "kernel cut at $n bytes" 4 "kernel image" run --kernel "$work/cut"
+	done
+	# Every byte in the middle of its payload inverted: the host notices, not the guest.
+	cp "$kernel" "$work/damaged"
+	head -c 65536 /dev/urandom | dd of="$work/damaged" bs=1 seek=3000000 conv=notrunc status=none
+	bad "kernel damaged in its payload" 4 "does not unpack" run --kernel "$work/damaged"
+	truncate -s 200M "$work/big"
+	bad "initrd larger than memory" 5 "kernel and initrd do not fit" run --kernel "$kernel" \
+		--initrd "$work/big" --memory 128M
+	bad "initrd larger than the least memory" 5 "kernel and initrd do not fit" run --kernel "$kernel" \
+		--initrd "$work/big" --memory 64M
+	bad "command line too long for the kernel" 5 "this kernel takes 2047" run --kernel "$kernel" \
+		--append "$(printf 'x%.0s' {1..2100})"
+	if [ "$(cat /proc/sys/vm/nr_hugepages /proc/sys/vm/nr_overcommit_hugepages | tr -d '0\n')" = '' ]; then
+		bad "too few huge pages" 1 "nr_hugepages" run --kernel "$kernel" --huge-pages
+	else
+		echo "skipped: too few huge pages, since this host has some"
+	fi
+else
+	echo "skipped: images and signals, since /dev/kvm cannot be opened here"
+fi
+
+# Without /dev/kvm: in a mount namespace with another /dev.
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+	without() { # NAME STATUS TEXT SETUP
+		local name=$1 status=$2 text=$3 setup=$4 got=0
+		unshare -m sh -c "$setup; exec '$zwinger' run --kernel '$kernel'" </dev/null >"$work/out" 2>"$work/err" || got=$?
+		if [ $got = "$status" ] && [ ! -s "$work/out" ] && [ "$(wc -l <"$work/err")" = 1 ] &&
+			grep -qF -- "$text" "$work/err"; then
+			ok "$name"
+		else
+			no "$name: status $got, wanted $status and '$text'; said: $(cat "$work/err")"
+		fi
+	}
+	without "no /dev/kvm" 6 "modprobe kvm_" "mount -t tmpfs none /dev"
+	[ ! -e /dev/kvm ] ||
+		without "/dev/kvm is something else" 6 "is not KVM" "mount --bind /dev/null /dev/kvm"
+	: >"$work/regular"
+	without "/dev/kvm is a regular file" 6 "is not KVM" \
+		"mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; cp '$work/regular' /dev/kvm"
+	without "no permission for /dev/kvm" 6 "adduser" \
+		"cp '$kernel' '$work/k'; chmod 755 '$work'; mount -t tmpfs none /dev; mknod -m 600 /dev/kvm c 10 232; mknod -m 666 /dev/null c 1 3; exec setpriv --reuid 65534 --regid 65534 --clear-groups '$zwinger' run --kernel '$work/k'"
+	if [ -n "$kvm" ]; then
+		without "a read-only temporary directory does not matter" 4 "is not a kernel" \
+			"mount --bind /tmp /tmp; mount -o remount,bind,ro /tmp; exec '$zwinger' run --kernel /etc/passwd"
+	fi
+else
+	echo "skipped: other /dev, since this user may not make mount namespaces"
+fi
+
+# Guests that run until they are ended: jmp . at 1 MiB; one that prints for ever.
+spin=$work/spin print=$work/print
+"$tests/tinykernel.sh" ebfe >"$spin"
+"$tests/tinykernel.sh" 66baf803b041eeb00aeeebf4 >"$print" # mov dx, 3f8; 1: 'A', '\n' to dx; jmp 1b
+# A background job of a script has SIGINT ignored, which zwinger respects; people's do not.
+start() {
+	env --default-signal=INT,QUIT "$zwinger" run --kernel "$spin" --memory 64M "$@" </dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	sleep 0.5
+}
+gone() { # PID SECONDS: true once the process is gone, within that time
+	local i
+	for ((i = 0; i < $2 * 20; i++)); do
+		case $(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) in '' | Z) return 0 ;; esac
+		sleep 0.05
+	done
+	return 1
+}
+# ended NAME STATUS TEXT: the launcher started by start() ends with both.
+ended() {
+	local got=0
+	gone "$pid" 10 || { pkill -KILL -P "$pid"; kill -KILL "$pid"; }
+	wait "$pid" 2>/dev/null || got=$?
+	if [ $got = "$2" ] && [ "$(wc -l <"$work/err")" = 1 ] && grep -qF -- "$3" "$work/err"; then
+		ok "$1"
+	else
+		no "$1: status $got, said: $(cat "$work/err")"
+	fi
+}
+rss() { awk '/RssAnon/ { s += $2 } END { print s }' "/proc/$1/status" "/proc/$2/status"; }
+flat() { # NAME: the memory of $pid and its child, while something floods them
+	local vmm before after
+	sleep 0.5
+	vmm=$(pgrep -P "$pid")
+	before=$(rss "$pid" "$vmm")
+	sleep 1.5
+	after=$(rss "$pid" "$vmm")
+	if [ -n "$vmm" ] && [ -n "$before" ] && [ "$after" -le $((before + 64)) ]; then
+		ok "$1"
+	else
+		no "$1: $before to $after KiB"
+	fi
+}
+
+# terminal NAME STATUS ACT: in a terminal of its own; ACT has the launcher's pid in $pid and the
+# keyboard on standard output. The settings afterwards must be those from before.
+terminal() {
+	local name=$1 status=$2 act=$3
+	rm -f "$work"/{pid,status,before,after}
+	cat >"$work/session" <<-END
+		stty -a >'$work/before'
+		sh -c 'echo \$\$ >"$work/pid"; exec "$zwinger" run --kernel "$spin" --memory 64M' 2>'$work/err'
+		echo \$? >'$work/status'
+		stty -a >'$work/after'
+	END
+	{
+		sleep 1
+		pid=$(cat "$work/pid")
+		stty -a <"$(readlink "/proc/$pid/fd/0")" >"$work/during"
+		eval "$act"
+		gone "$pid" 5 || kill -KILL "$pid"
+		sleep 0.3
+	} | timeout 20 script -qec "sh '$work/session'" /dev/null >/dev/null 2>&1
+	if [ "$(cat "$work/status" 2>/dev/null)" = "$status" ] && cmp -s "$work/before" "$work/after" &&
+		! cmp -s "$work/before" "$work/during"; then
+		ok "$name"
+	else
+		no "$name: status $(cat "$work/status" 2>/dev/null), wanted $status; $(diff "$work/before" "$work/after" | tr '\n' ' '); said: $(cat "$work/err")"
+	fi
+}
+
+if [ -n "$kvm" ]; then
+	start; kill -TERM "$pid"; ended "SIGTERM" 143 "ended by SIGTERM"
+	# A shell starts background jobs with SIGINT ignored, so this one stands in front.
+	got=0
+	timeout --preserve-status -s INT 1 "$zwinger" run --kernel "$spin" --memory 64M </dev/null 2>"$work/err" || got=$?
+	if [ $got = 130 ] && grep -q "ended by SIGINT" "$work/err"; then ok "SIGINT"; else no "SIGINT: status $got"; fi
+	start; kill -HUP "$pid"; ended "SIGHUP" 129 "ended by SIGHUP"
+	start; kill -QUIT "$pid"; ended "SIGQUIT" 131 "ended by SIGQUIT"
+	# Other signals than this one do not reach a process 1 of a namespace from outside.
+	start; pkill -KILL -P "$pid"; ended "a killed VMM process" 13 "killed by signal 9"
+	start
+	vmm=$(pgrep -P "$pid")
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null
+	if [ -n "$vmm" ] && gone "$vmm" 1; then ok "the VMM process dies with its launcher"; else no "the VMM process outlives its launcher"; fi
+	# nohup: whoever has a signal ignored keeps it ignored.
+	(trap '' HUP; exec "$zwinger" run --kernel "$spin" --memory 64M </dev/null >"$work/out" 2>"$work/err") &
+	pid=$!
+	sleep 0.5
+	kill -HUP "$pid"
+	if gone "$pid" 1; then no "an ignored SIGHUP ends it"; else ok "a SIGHUP that is ignored stays so"; fi
+	kill -TERM "$pid"
+	ended "and SIGTERM still ends it" 143 "ended by SIGTERM"
+
+	# Its reader goes away: it ends, as with any pipe.
+	got=$(timeout 20 bash -c '"$1" run --kernel "$2" --memory 64M </dev/null 2>/dev/null | head -1 >"$3"; echo "${PIPESTATUS[0]}"' \
+		- "$zwinger" "$print" "$work/out")
+	if [ "$got" = 141 ] && [ "$(tr -d '\r' <"$work/out")" = A ]; then ok "closed output"; else no "closed output: status $got, got '$(cat "$work/out")'"; fi
+
+	# CVE-2020-27174: input for a guest that does not read must not grow anywhere.
+	mkfifo "$work/in" "$work/stall"
+	yes >"$work/in" 2>/dev/null &
+	"$zwinger" run --kernel "$spin" --memory 64M <"$work/in" >"$work/out" 2>"$work/err" &
+	pid=$!
+	flat "attack CVE-2020-27174: flood of input"
+	kill -TERM "$pid"
+	ended "SIGTERM in a flood of input" 143 "ended by SIGTERM"
+
+	# A reader that takes nothing: the guest waits for it, and a signal still ends it.
+	exec 9<>"$work/stall"
+	"$zwinger" run --kernel "$print" --memory 64M </dev/null >"$work/stall" 2>"$work/err" &
+	pid=$!
+	flat "attack: flood of output that nobody reads"
+	kill -TERM "$pid"
+	ended "SIGTERM in a flood of output" 143 "ended by SIGTERM"
+	exec 9>&-
+
+	if type script >/dev/null 2>&1; then
+		terminal "terminal is as before after Ctrl-] x" 0 'printf "\035x"'
+		terminal "terminal is as before after SIGTERM" 143 'kill -TERM "$pid"'
+		terminal "terminal is as before after a killed VMM process" 13 'pkill -KILL -P "$pid"'
+	else
+		echo "skipped: terminal, since there is no script(1)"
+	fi
+else
+	echo "skipped: signals, floods and terminal, since /dev/kvm cannot be opened here"
+fi
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
