@@ -65,13 +65,16 @@ enum status ram_init(struct ram *r, uint64_t size, enum ram_backing backing)
 	host = reserve(size);
 	if (host == NULL)
 		return failed("no address space", size);
-	if (mmap(host, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
-		 r->fd, 0) == MAP_FAILED) {
-		if (huge != 0)
-			log_error("too few huge pages are reserved: "
-				  "echo %llu > /proc/sys/vm/nr_hugepages",
-				  (unsigned long long)(size / RAM_ALIGN));
-		return failed("mmap", size);
+	/* Reserved pages are claimed now, or a later touch would end in SIGBUS. */
+	if (mmap(host, size, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED | (huge != 0 ? 0 : MAP_NORESERVE), r->fd,
+		 0) == MAP_FAILED) {
+		if (huge == 0)
+			return failed("mmap", size);
+		log_error(
+			"too few huge pages are reserved: echo %llu > /proc/sys/vm/nr_hugepages",
+			(unsigned long long)(size / RAM_ALIGN));
+		return STATUS_FAILED;
 	}
 	/* Both best effort. A core dump of ours must not hold the guest's secrets. */
 	madvise(host, size, MADV_HUGEPAGE);
