@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# Lines of each part, without blank ones and comments, against what the design allows it. A part that
+# is not in the table fails: nothing grows unseen. usage: budget.sh [TREE]
+set -u
+cd "${1:-$(dirname "$0")/../..}" || exit 1
+table='vmm 8000
+devices 3000
+launcher 2000
+lib 1200
+lib/chan 500
+lib/policyc 500
+critical/display 1500
+critical/audit 500
+critical/dialler 500
+critical/showpay 1500
+critical/auth 500
+critical/storage 1000'
+failed=0
+
+# Comments go, strings stay whole; what has nothing left is no line.
+lines() {
+	awk 'BEGIN { n = 0 } {
+		text = ""
+		for (i = 1; i <= length($0); i++) {
+			c = substr($0, i, 1); two = substr($0, i, 2)
+			if (comment) { if (two == "*/") { comment = 0; i++ } continue }
+			if (quote != "") {
+				text = text c
+				if (c == "\\") i++
+				else if (c == quote) quote = ""
+				continue
+			}
+			if (two == "/*") { comment = 1; i++; continue }
+			if (two == "//") break
+			if (c == "\"" || c == "\047") quote = c
+			text = text c
+		}
+		quote = ""
+		if (text ~ /[^ \t\r]/) n++
+	} END { print n }' "$@"
+}
+
+printf '%-18s %7s %7s\n' part lines budget
+while read -r part budget; do
+	case $part in
+	lib/chan) mapfile -t sources < <(find lib -name 'chan*.[chS]' 2>/dev/null) ;;
+	lib/policyc) mapfile -t sources < <(find lib -name 'policyc*.[chS]' 2>/dev/null) ;; # only the build runs it
+	lib) mapfile -t sources < <(find lib -name '*.[chS]' -not -name 'chan*' -not -name 'policyc*' 2>/dev/null) ;;
+	*) mapfile -t sources < <(find "$part" -name '*.[chS]' 2>/dev/null) ;;
+	esac
+	[ ${#sources[@]} -gt 0 ] || continue
+	n=$(lines "${sources[@]}")
+	if [ "$n" -le "$budget" ]; then
+		printf '%-18s %7d %7d\n' "$part" "$n" "$budget"
+	else
+		printf '%-18s %7d %7d  FAILED\n' "$part" "$n" "$budget"
+		failed=1
+	fi
+done <<<"$table"
+while read -r source; do
+	case $source in bench/* | test/*) continue ;; esac
+	part=$(dirname "$source")
+	while [ "$part" != . ] && ! grep -q "^$part " <<<"$table"; do part=$(dirname "$part"); done
+	[ "$part" != . ] && continue
+	echo "FAILED $source belongs to no part that has a budget"
+	failed=1
+done < <(find ./*/ -name '*.[chS]' -not -path './build*' -not -path './.*/*' | sed 's,^\./*,,')
+[ $failed = 0 ] && echo "ok budgets"
+exit $failed

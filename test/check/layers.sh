@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# Who may include whom: lib nothing but itself; vmm, launcher, devices and each process of critical/
+# beside that only themselves, and critical/ no guest memory. Looks at what every include line leads
+# to. usage: layers.sh [TREE]
+set -u
+cd "${1:-$(dirname "$0")/../..}" || exit 1
+failed=0 count=0
+
+# layer PART OTHER...: includes in PART lead into PART, one of OTHERs, or out of the tree.
+layer() {
+	local part=$1 file line name found place allowed
+	shift
+	while IFS=: read -r file line name; do
+		count=$((count + 1))
+		name=$(sed 's/^[^"<]*["<]\([^">]*\)[">].*/\1/' <<<"$name")
+		case $name in
+		*..*)
+			echo "FAILED $file:$line includes by a path upwards: $name"
+			failed=1
+			continue ;;
+		esac
+		allowed=''
+		for place in "$part" "$@"; do [ ! -e "$place/$name" ] || allowed=1; done
+		[ -z "$allowed" ] || continue
+		# Not there: made by the build, the system's, or another part's.
+		found=$(find lib vmm launcher devices critical -path "*/$name" 2>/dev/null | head -1)
+		if [ -n "$found" ]; then
+			echo "FAILED $file:$line includes $found"
+			failed=1
+		fi
+	done < <(grep -rnE --include='*.[chS]' '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]' "$part")
+}
+layer lib
+layer vmm lib
+layer launcher lib
+[ ! -d devices ] || layer devices lib
+for process in critical/*/; do
+	[ -d "$process" ] || continue
+	layer "${process%/}" lib
+	if grep -rnE --include='*.[chS]' '#[[:space:]]*include[[:space:]]*["<](gmem|virtq)\.h' "$process"; then
+		echo "FAILED $process includes guest-memory code"
+		failed=1
+	fi
+done
+[ $count -gt 50 ] || { echo "FAILED only $count includes found"; exit 1; }
+[ $failed = 0 ] && echo "ok $count includes stay within their layers"
+exit $failed
