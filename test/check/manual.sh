@@ -17,7 +17,7 @@ commands=$("$zwinger" --help | sed -n 's/^  \([a-z]\+\)  .*/\1/p')
 # As words: --memory must not pass for --mem.
 words() { grep -oE -- '--?[a-zA-Z][a-zA-Z-]*|[a-z]+' "$@"; }
 for option in $options; do
-	grep -qE "^\.(It|Op|Ss .*|Fl)? ?.*Fl Fl ${option#--}( |$)" "$page" || fail "$page lacks $option"
+	grep -qE "^\.(It Fl Fl ${option#--}( .*)?|Ss zwinger $option)$" "$page" || fail "$page lacks $option"
 	words "$completion" | grep -qFx -- "$option" || fail "$completion lacks $option"
 done
 for command in $commands; do
