@@ -252,6 +252,18 @@ if [ -n "$kvm" ]; then
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null
 	if [ -n "$vmm" ] && gone "$vmm" 1; then ok "the VMM process dies with its launcher"; else no "the VMM process outlives its launcher"; fi
+	# One that cannot notice by itself, as a process that hangs or was taken over.
+	start
+	vmm=$(pgrep -P "$pid")
+	kill -STOP "$vmm"
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null
+	if [ -n "$vmm" ] && gone "$vmm" 1; then
+		ok "so does one that stands still"
+	else
+		no "a VMM process that stands still outlives its launcher"
+		kill -KILL "$vmm"
+	fi
 	# nohup: whoever has a signal ignored keeps it ignored.
 	(trap '' HUP; exec "$zwinger" run --kernel "$spin" --memory 64M </dev/null >"$work/out" 2>"$work/err") &
 	pid=$!
