@@ -143,7 +143,8 @@ int host_open_kvm(char why[256], char fix[256])
 	else
 		snprintf(why, 256, "this host's KVM speaks API version %d, not %d", version,
 			 KVM_API_VERSION);
-	snprintf(fix, 256, "a kernel of 5.10 or later");
+	if (version >= 0)
+		snprintf(fix, 256, "a kernel of 5.10 or later");
 	close(fd);
 	return -1;
 }
