@@ -198,8 +198,7 @@ static int serve(const struct guest *g, struct vmm *v, bool tty)
 
 	while (v->output.from >= 0 || !wire_empty(&v->output) || log_open) {
 		struct pollfd p[COUNT] = {
-			[TYPED] = { .fd = v->input.end < WIRE_SIZE && !told ? v->input.from
-									    : -1,
+			[TYPED] = { .fd = !wire_full(&v->input) && !told ? v->input.from : -1,
 				    .events = POLLIN },
 			[SHOWN] = { .fd = wire_empty(&v->output) ? -1 : STDOUT_FILENO,
 				    .events = POLLOUT },
@@ -208,7 +207,7 @@ static int serve(const struct guest *g, struct vmm *v, bool tty)
 			[SIGNAL] = { .fd = told ? -1 : g->signal_fd, .events = POLLIN },
 		};
 
-		if (v->output.from >= 0 && v->output.end - v->output.start < WIRE_SIZE)
+		if (v->output.from >= 0 && !wire_full(&v->output))
 			p[CONSOLE].events |= POLLIN;
 		if (!wire_empty(&v->input) && v->output.from >= 0)
 			p[CONSOLE].events |= POLLOUT;
@@ -223,8 +222,7 @@ static int serve(const struct guest *g, struct vmm *v, bool tty)
 		if (p[SIGNAL].revents != 0)
 			ended_by = pending_signal(g->signal_fd, tty);
 		if (p[TYPED].revents != 0) {
-			size_t before =
-				v->input.end - v->input.start; /* wire_fill() moves them */
+			size_t before = wire_pending(&v->input); /* wire_fill() moves them */
 
 			wire_fill(&v->input);
 			if (tty && g->escape >= 0)

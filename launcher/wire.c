@@ -8,20 +8,31 @@
 /* POLLOUT promises that this much is taken at once, by a pipe; a terminal takes it too. */
 #define DRAIN_MAX 512
 
+size_t wire_pending(const struct wire *w)
+{
+	return w->end - w->start;
+}
+
 bool wire_empty(const struct wire *w)
 {
-	return w->start == w->end;
+	return wire_pending(w) == 0;
+}
+
+/* wire_fill() moves what is pending to the front, so where it stands now does not matter. */
+bool wire_full(const struct wire *w)
+{
+	return wire_pending(w) == WIRE_SIZE;
 }
 
 bool wire_fill(struct wire *w)
 {
 	ssize_t n;
 
-	memmove(w->bytes, w->bytes + w->start, w->end - w->start);
-	w->end -= w->start;
-	w->start = 0;
-	if (w->end == WIRE_SIZE)
+	if (wire_full(w))
 		return true;
+	memmove(w->bytes, w->bytes + w->start, wire_pending(w));
+	w->end = wire_pending(w);
+	w->start = 0;
 	n = read(w->from, w->bytes + w->end, WIRE_SIZE - w->end);
 	if (n > 0)
 		w->end += (size_t)n;
@@ -34,7 +45,7 @@ bool wire_fill(struct wire *w)
 
 bool wire_drain(struct wire *w)
 {
-	size_t len = w->end - w->start < DRAIN_MAX ? w->end - w->start : DRAIN_MAX;
+	size_t len = wire_pending(w) < DRAIN_MAX ? wire_pending(w) : DRAIN_MAX;
 	ssize_t n = len > 0 ? write(w->to, w->bytes + w->start, len) : 0;
 
 	if (n > 0)

@@ -25,7 +25,9 @@ bool wire_fill(struct wire *w);
 /* Writes as much as to takes without waiting long. False if nobody will ever read it. */
 bool wire_drain(struct wire *w);
 
-/* Nothing is to be written. */
+/* How many bytes are still to be written; nothing is; no more would be read. */
+size_t wire_pending(const struct wire *w);
 bool wire_empty(const struct wire *w);
+bool wire_full(const struct wire *w);
 
 #endif /* WIRE_H */

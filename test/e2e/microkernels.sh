@@ -9,14 +9,14 @@ zwinger=$1
 [ -w /dev/kvm ] || { echo "skipped: /dev/kvm cannot be opened here"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+passed=0 failed=0 typed=/dev/null
 
 # row NAME STATUS OUTPUT HEX [OPTION]...
 row() {
 	local name=$1 status=$2 wanted=$3 output got=0
 	"$(dirname "$0")/tinykernel.sh" "$4" >"$work/kernel"
 	shift 4
-	output=$(timeout 60 "$zwinger" run --kernel "$work/kernel" --memory 64M "$@" </dev/null 2>&1) || got=$?
+	output=$(timeout 60 "$zwinger" run --kernel "$work/kernel" --memory 64M "$@" <"$typed" 2>&1) || got=$?
 	if [ $got = "$status" ] && grep -qE -- "$wanted" <<<"$output"; then
 		echo "ok $name"
 		passed=$((passed + 1))
@@ -35,6 +35,12 @@ row "a guest that resets at once is given up" 10 'resets again and again' "$(out
 # lidt [rip + 5], an empty table; ud2
 row "triple fault" 11 'triple fault' "0f011d050000000f0b${hlt}0000000000000000" --no-reboot
 row "output arrives, also the last byte" 0 '^Hi$' "$(outb 48 f803)$(outb 69 f803)$(outb 34 0006)$hlt"
+# ecx = 10000; 1: poll the line status until data is ready, take a byte, loop 1b
+head -c 20000 /dev/zero >"$work/typed"
+typed=$work/typed
+row "more input arrives than any buffer holds" 0 '^$' \
+	"b91027000066bafd03eca80174f766baf803ecffc975ee$(outb 34 0006)$hlt"
+typed=/dev/null
 row "every vCPU count starts: 64" 0 '^$' "$(outb 34 0006)$hlt" --cpus 64
 row "prefault" 0 '^$' "$(outb 34 0006)$hlt" --prefault
 row "timing names the first KVM_RUN" 0 'timing: .* first KVM_RUN' "$(outb 34 0006)$hlt" --timing

@@ -83,6 +83,26 @@ static void test_stalled_reader_stops_the_writer(void **state)
 	assert_int_equal(write(in[1], flood, 1), -1);
 }
 
+/* Written to its end and then drained, a wire has room again, wherever its bytes stood. */
+static void test_drained_wire_has_room(void **state)
+{
+	static const uint8_t flood[WIRE_SIZE];
+	uint8_t sink[WIRE_SIZE];
+
+	(void)state;
+	assert_int_equal(write(in[1], flood, sizeof(flood)), sizeof(flood));
+	assert_true(wire_fill(&w));
+	assert_true(wire_full(&w));
+	while (!wire_empty(&w)) {
+		assert_true(wire_drain(&w));
+		assert_false(wire_full(&w));
+		assert_true(read(out[0], sink, sizeof(sink)) > 0);
+	}
+	assert_int_equal(write(in[1], "more", 4), 4);
+	assert_true(wire_fill(&w));
+	assert_int_equal(wire_pending(&w), 4);
+}
+
 static void test_ends(void **state)
 {
 	(void)state;
@@ -104,6 +124,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bytes_arrive_in_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stalled_reader_stops_the_writer, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(test_drained_wire_has_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ends, set_up, tear_down),
 	};
 
