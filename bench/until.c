@@ -49,7 +49,7 @@ static long pss(const char *pid)
 	return sum;
 }
 
-/* All processes of a session: the command leads one. */
+/* All processes of the command's session, and ours, which lead sessions of their own. */
 static long pss_of_session(pid_t session)
 {
 	DIR *proc = opendir("/proc");
@@ -57,7 +57,6 @@ static long pss_of_session(pid_t session)
 	long sum = 0;
 
 	while (proc != NULL && (e = readdir(proc)) != NULL) {
-		/* A child in namespaces of its own may lead a session of its own, too. */
 		char path[300], name[64] = "";
 		FILE *f;
 

@@ -138,14 +138,6 @@ static void check_huge_pages(void)
 		line("ok", "guest memory gets huge pages", NULL);
 }
 
-static bool no_option(void *state, unsigned index, const char *value)
-{
-	(void)state;
-	(void)index;
-	(void)value;
-	return false;
-}
-
 int check_main(int argc, char **argv)
 {
 	static const struct option_spec none[] = { { 0 } };
@@ -153,7 +145,7 @@ int check_main(int argc, char **argv)
 	char text[80];
 	bool ok;
 
-	switch (options_parse(none, argc, argv, 2, no_option, NULL)) {
+	switch (options_parse(none, argc, argv, 2, NULL, NULL)) {
 	case OPTIONS_HELP:
 		puts("usage: zwinger check\n\nSays what kind of host this is, what is missing for running "
 		     "guests, and how to mend it.\nExit status 0: a stock Linux can run here.");

@@ -4,6 +4,7 @@
 #include "log.h"
 #include "spawn.h"
 #include "terminal.h"
+#include "timing.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How long, once a signal has ended us, the user's side may take to swallow what is left. */
@@ -56,20 +56,6 @@ static void say_missing_layers(unsigned layers)
 			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
 						len > 0 ? ", " : "", spawn_layer_name(l));
 	log_warn("this host gives the VMM process none of its own: %s", names);
-}
-
-/* In the form of the VMM's own timing lines. */
-static void say_time(const struct vm_config *c, const char *step)
-{
-	struct timespec t;
-	uint64_t us;
-
-	if ((c->flags & VM_TIMING) == 0)
-		return;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	us = ((uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec - c->started_ns) / 1000;
-	log_info("timing: %5llu.%03llu ms  %s", (unsigned long long)(us / 1000),
-		 (unsigned long long)(us % 1000), step);
 }
 
 /* The other ends live in the child alone, so that their end of file means its death. */
@@ -114,7 +100,8 @@ static bool start(const struct guest *g, struct vmm *v)
 		close(log[0]);
 		return start_failed(why.step, why.error);
 	}
-	say_time(&g->config, "VMM process executed");
+	timing_mark("VMM process executed");
+	timing_report();
 	say_missing_layers(v->child.layers);
 	v->control = control[0];
 	v->console = console[0];

@@ -5,10 +5,10 @@
 #include "options.h"
 #include "run.h"
 #include "status.h"
+#include "timing.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static const char *const commands[] = { "run", "check", "help", NULL };
 
@@ -37,9 +37,8 @@ int main(int argc, char **argv)
 {
 	char *help[] = { argv[0], argc > 2 ? argv[2] : NULL, "--help", NULL };
 	const char *command = argc > 1 ? argv[1] : "help";
-	struct timespec t;
+	uint64_t started_ns = timing_now();
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
 	log_init("zwinger");
 	if (strcmp(command, "help") == 0 && argc > 2) {
 		command = argv[2];
@@ -47,8 +46,7 @@ int main(int argc, char **argv)
 		argc = 3;
 	}
 	if (strcmp(command, "run") == 0)
-		return run_main(argc, argv,
-				(uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec);
+		return run_main(argc, argv, started_ns);
 	if (strcmp(command, "check") == 0)
 		return check_main(argc, argv);
 	if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0 ||

@@ -21,7 +21,8 @@ enum options_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_BAD };
 
 /*
  * Parses "--name value", "--name=value" and "--flag" from argv[first] on; the table ends with a
- * NULL name. OPTIONS_HELP: --help was there. OPTIONS_BAD: one line has been logged.
+ * NULL name; if it is empty, set may be NULL. OPTIONS_HELP: --help was there. OPTIONS_BAD:
+ * one line has been logged.
  */
 enum options_result options_parse(const struct option_spec *table, int argc, char **argv,
 				  int first, options_set *set, void *state);

@@ -5,6 +5,7 @@
 #include "host.h"
 #include "log.h"
 #include "number.h"
+#include "timing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -309,6 +310,7 @@ int run_main(int argc, char **argv, uint64_t started_ns)
 		return STATUS_USAGE;
 	}
 	r.guest.config.started_ns = started_ns;
+	timing_init(r.guest.config.flags & VM_TIMING, started_ns);
 	status = open_all(&r);
 	return status == STATUS_OK ? run(&r) : status;
 }

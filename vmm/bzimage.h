@@ -11,8 +11,6 @@
 
 #include <asm/bootparam.h>
 
-#define BZIMAGE_HEAD_SIZE 4096 /* a prefix of the file that is enough to decode it */
-
 struct bzimage {
 	struct setup_header header; /* as in the file, checked; zero behind its real end */
 	uint64_t code_offset;	    /* protected-mode code, in the file, bytes */

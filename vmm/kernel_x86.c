@@ -154,6 +154,7 @@ static enum status load_unpacked(const struct ram *ram, const struct kernel_sour
 	struct vmlinux v;
 	bool plain;
 	const char *error = NULL;
+	enum status st = STATUS_OK;
 	uint64_t slide;
 	uint8_t *file;
 
@@ -173,8 +174,8 @@ static enum status load_unpacked(const struct ram *ram, const struct kernel_sour
 	if (error != NULL || !plain)
 		goto unmap;
 	if (v.end > ram_low_size(ram)) {
-		munmap(file, len);
-		return no_fit("the kernel does", v.end);
+		st = no_fit("the kernel does", v.end);
+		goto unmap;
 	}
 	slide = random_slide(vmlinux_slide_room(&v), bz->header.kernel_alignment, src->cmdline);
 	prepare(ram, v.file_address, v.file_address + v.file_size);
@@ -189,7 +190,7 @@ static enum status load_unpacked(const struct ram *ram, const struct kernel_sour
 		out->header.loadflags |= KASLR_FLAG;
 unmap:
 	munmap(file, len);
-	return error == NULL ? STATUS_OK : bad_image(error);
+	return error == NULL ? st : bad_image(error);
 }
 
 static enum status load_bzimage(const struct ram *ram, const struct kernel_source *src,
@@ -225,10 +226,7 @@ static const char *misfit(struct span head)
 		{ 0x38, "ARM\x64", "is for arm64, this machine is x86-64" },
 		{ 0x30, "RISCV", "is for RISC-V, this machine is x86-64" },
 		{ 0, "\x1f\x8b", "is a gzip file: unpack it, or give the bzImage" },
-		{ 0,
-		  "\xfd"
-		  "7zXZ",
-		  "is an xz file: unpack it, or give the bzImage" },
+		{ 0, "\xfd\067zXZ", "is an xz file: unpack it, or give the bzImage" },
 		{ 0, "\x28\xb5\x2f\xfd", "is a zstd file: unpack it, or give the bzImage" },
 		{ 0, "070701", "is a cpio archive: it goes with --initrd" },
 		{ 0, "QFI\xfb", "is a qcow2 disk image, not a kernel" },

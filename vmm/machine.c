@@ -57,8 +57,7 @@ static enum status create_vcpus(struct machine *m, unsigned count)
 		return failed("KVM_GET_SUPPORTED_CPUID");
 	}
 	m->cpu_count = count;
-	m->world = (struct vcpu_world){ .parked = &m->parked,
-					.gate = &m->gate,
+	m->world = (struct vcpu_world){ .gate = &m->gate,
 					.ports = &m->ports,
 					.mmio = &m->mmio,
 					.mem = &m->ram.mem,
@@ -107,7 +106,6 @@ enum status machine_init(struct machine *m, int kvm_fd, const struct vm_config *
 
 	memset(m, 0, sizeof(*m));
 	m->kvm_fd = kvm_fd;
-	pthread_mutex_init(&m->gate, NULL);
 	m->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (m->stop_fd < 0)
 		return failed("eventfd");
@@ -139,8 +137,7 @@ enum status machine_load(struct machine *m, const struct kernel_source *src)
 
 enum status machine_start(struct machine *m)
 {
-	pthread_mutex_lock(&m->gate);
-	pthread_barrier_init(&m->parked, NULL, m->cpu_count + 1);
+	pthread_barrier_init(&m->gate, NULL, m->cpu_count + 1);
 	/* vCPU 0 last: the others only wait for its start-up interrupts. */
 	for (unsigned i = m->cpu_count; i-- > 0;) {
 		enum status st = vcpu_start(&m->vcpu[i]);
@@ -148,13 +145,13 @@ enum status machine_start(struct machine *m)
 		if (st != STATUS_OK)
 			return st;
 	}
-	pthread_barrier_wait(&m->parked);
+	pthread_barrier_wait(&m->gate);
 	return STATUS_OK;
 }
 
 void machine_release(struct machine *m)
 {
-	pthread_mutex_unlock(&m->gate);
+	pthread_barrier_wait(&m->gate);
 }
 
 void machine_stop(void *machine, enum status why)

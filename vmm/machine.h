@@ -31,8 +31,7 @@ struct machine {
 	struct pci pci;
 	struct power power;
 
-	pthread_barrier_t parked; /* vCPU threads and main: all threads have started */
-	pthread_mutex_t gate;	  /* held by the main thread until machine_release() */
+	pthread_barrier_t gate; /* main and the vCPU threads: all started; the guest runs */
 	struct vcpu_world world;
 	struct vcpu vcpu[VM_CPUS_MAX];
 	unsigned cpu_count;

@@ -74,9 +74,8 @@ static void *run_loop(void *arg)
 {
 	struct vcpu *v = arg;
 
-	pthread_barrier_wait(v->world->parked);
-	pthread_mutex_lock(v->world->gate);
-	pthread_mutex_unlock(v->world->gate);
+	pthread_barrier_wait(v->world->gate);
+	pthread_barrier_wait(v->world->gate);
 	for (;;) {
 		if (ioctl(v->fd, KVM_RUN, 0UL) < 0) {
 			if (errno == EINTR || errno == EAGAIN)

@@ -15,8 +15,7 @@
 
 /* What a vCPU needs of its machine; constant once vCPUs run. */
 struct vcpu_world {
-	pthread_barrier_t *parked; /* where a thread says that it has started */
-	pthread_mutex_t *gate;	   /* no guest code runs while someone holds it */
+	pthread_barrier_t *gate; /* passed twice: once started, and once the guest may run */
 	const struct bus *ports, *mmio;
 	const struct gmem *mem;
 	/* Ends the machine; may be called by several threads, and returns. */

@@ -15,7 +15,7 @@ static struct {
 	uint64_t at;
 } mark[MARKS_MAX];
 
-static uint64_t now_ns(void)
+uint64_t timing_now(void)
 {
 	struct timespec t;
 
@@ -35,7 +35,7 @@ void timing_mark(const char *step)
 	if (!enabled || count == MARKS_MAX)
 		return;
 	mark[count].step = step;
-	mark[count++].at = now_ns();
+	mark[count++].at = timing_now();
 }
 
 void timing_report(void)

@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* start_ns: CLOCK_MONOTONIC of the command's start. Without enabled, marks cost nothing. */
+/* CLOCK_MONOTONIC, in nanoseconds. */
+uint64_t timing_now(void);
+
+/* start_ns: timing_now() of the command's start. Without enabled, marks cost nothing. */
 void timing_init(bool enabled, uint64_t start_ns);
 
 /* Remembers that a step is done. The string is kept, not copied; main thread only. */
