@@ -31,7 +31,7 @@ struct gmem_region {
 	uint8_t *host;	/* mapping owned by the caller; outlives the gmem */
 };
 
-#define GMEM_REGIONS_MAX 4
+#define GMEM_REGIONS_MAX 8 /* as many as every vhost-user back end must take */
 
 /* Invariant: regions are non-empty, do not wrap and do not overlap. Constant after gmem_init(). */
 struct gmem {

@@ -15,13 +15,15 @@ enum vmm_fd {
 	VMM_FD_KERNEL = 5,  /* regular file, read-only */
 	VMM_FD_INITRD = 6,  /* regular file, read-only; /dev/null when there is none */
 	VMM_FD_CONSOLE = 7, /* SOCK_STREAM: bytes of the serial console, both ways */
-	VMM_FD_COUNT
+	VMM_FD_DEVICE = 8,  /* and the next ones: SOCK_STREAM, vhost-user to a back end each */
 };
 
 #define VM_CPUS_MAX	  64
 #define VM_MEMORY_MIN	  (64ull << 20) /* bytes */
 #define VM_CMDLINE_MAX	  4096		/* bytes with the final NUL; a kernel may take less */
-#define VM_CONFIG_VERSION 1
+#define VM_DEVICES_MAX	  16
+#define VM_DEVICE_CONFIG  64 /* bytes */
+#define VM_CONFIG_VERSION 2
 
 enum vm_flag {
 	VM_HUGE_PAGES = 1 << 0, /* back RAM by reserved (hugetlb) 2 MiB pages or fail */
@@ -29,16 +31,40 @@ enum vm_flag {
 	VM_TIMING = 1 << 2,	/* report the time of each start-up step */
 };
 
+/* One virtio device, served by the back end behind descriptor VMM_FD_DEVICE + its index. */
+struct vm_device {
+	uint32_t virtio_id;   /* virtio 1.2, 5 */
+	uint32_t queue_count; /* 0: as many as the back end says it has */
+	uint32_t config_size; /* 0: the back end has the config space; else these bytes are it */
+	uint32_t reserved;    /* 0 */
+	uint8_t config[VM_DEVICE_CONFIG];
+};
+
 /* Sent once by the launcher, fixed size, before anything else. */
 struct vm_config {
 	uint32_t version;	      /* VM_CONFIG_VERSION */
 	uint32_t flags;		      /* enum vm_flag */
 	uint32_t cpu_count;	      /* 1 to VM_CPUS_MAX */
-	uint32_t reserved;	      /* 0 */
+	uint32_t device_count;	      /* at most VM_DEVICES_MAX */
 	uint64_t memory_size;	      /* bytes, a multiple of 2 MiB, at least VM_MEMORY_MIN */
 	uint64_t started_ns;	      /* CLOCK_MONOTONIC when the user's command started */
 	char cmdline[VM_CMDLINE_MAX]; /* NUL-terminated kernel command line */
+	struct vm_device device[VM_DEVICES_MAX];
 };
-_Static_assert(sizeof(struct vm_config) == 32 + VM_CMDLINE_MAX, "no padding on the wire");
+_Static_assert(sizeof(struct vm_config) ==
+		       32 + VM_CMDLINE_MAX + VM_DEVICES_MAX * sizeof(struct vm_device),
+	       "no padding on the wire");
+_Static_assert(sizeof(struct vm_device) == 16 + VM_DEVICE_CONFIG, "no padding on the wire");
+
+/* Afterwards, on the control socket. */
+enum vm_command_kind {
+	VM_RECONNECT = 1,   /* to the VMM: a new socket to the back end of a device comes along */
+	VM_DEVICE_LOST = 2, /* from the VMM: the back end of a device has closed its socket */
+};
+
+struct vm_command {
+	uint32_t kind;	 /* enum vm_command_kind */
+	uint32_t device; /* index */
+};
 
 #endif /* VM_CONFIG_H */

@@ -22,7 +22,7 @@ static bool receive_config(struct vm_config *c)
 	return n == (ssize_t)sizeof(*c) && c->version == VM_CONFIG_VERSION &&
 	       c->cpu_count >= 1 && c->cpu_count <= VM_CPUS_MAX &&
 	       c->memory_size >= VM_MEMORY_MIN && c->memory_size % RAM_ALIGN == 0 &&
-	       memchr(c->cmdline, '\0', sizeof(c->cmdline)) != NULL;
+	       c->device_count <= VM_DEVICES_MAX && memchr(c->cmdline, '\0', sizeof(c->cmdline)) != NULL;
 }
 
 static enum status run(const struct vm_config *c)
@@ -58,7 +58,7 @@ int main(void)
 	struct sandbox_policy policy = {
 		.filter = vmm_setup_filter,
 		.filter_count = vmm_setup_filter_count,
-		.open_files = VMM_FD_COUNT + 8 + VM_CPUS_MAX,
+		.open_files = VMM_FD_DEVICE + 8 + VM_CPUS_MAX,
 		.processes = RLIM_INFINITY,
 	};
 

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+#include "vhost_user.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define VERSION_MASK 3u
+#define HEADER_SIZE  12u
+#define CONTROL_SIZE CMSG_SPACE(sizeof(int) * VHOST_USER_REGIONS_MAX)
+
+_Static_assert(sizeof(struct vhost_user_region) == 32, "as it travels");
+_Static_assert(sizeof(((union vhost_user_payload *)0)->addr) == 40, "as it travels");
+_Static_assert(sizeof(((union vhost_user_payload *)0)->config) == 268, "as it travels");
+
+enum vhost_user_status vhost_user_send(int socket, const struct vhost_user_message *m)
+{
+	uint32_t header[3] = { m->request, m->flags | VHOST_USER_VERSION, m->size };
+	uint8_t bytes[HEADER_SIZE + sizeof(m->p)];
+	_Alignas(struct cmsghdr) char control[CONTROL_SIZE] = { 0 };
+	struct iovec iov = { .iov_base = bytes, .iov_len = HEADER_SIZE + m->size };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (m->size > sizeof(m->p) || m->fd_count > VHOST_USER_REGIONS_MAX)
+		return VHOST_USER_BAD;
+	memcpy(bytes, header, sizeof(header));
+	memcpy(bytes + HEADER_SIZE, &m->p, m->size);
+	if (m->fd_count > 0) {
+		size_t len = m->fd_count * sizeof(int);
+		struct cmsghdr *c;
+
+		msg.msg_control = control;
+		msg.msg_controllen = CMSG_SPACE(len);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(len);
+		memcpy(CMSG_DATA(c), m->fd, len);
+	}
+	while (iov.iov_len > 0) {
+		ssize_t n = sendmsg(socket, &msg, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return VHOST_USER_CLOSED;
+		iov.iov_base = (uint8_t *)iov.iov_base + n;
+		iov.iov_len -= (size_t)n;
+		msg.msg_control = NULL; /* they went with the first byte */
+		msg.msg_controllen = 0;
+	}
+	return VHOST_USER_OK;
+}
+
+/* Keeps the descriptors that came along; more than fit were closed by the kernel. */
+static bool take_fds(struct vhost_user_message *m, struct msghdr *msg)
+{
+	bool ok = (msg->msg_flags & MSG_CTRUNC) == 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		size_t count;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+			if (m->fd_count < VHOST_USER_REGIONS_MAX) {
+				m->fd[m->fd_count++] = fd;
+			} else {
+				close(fd);
+				ok = false;
+			}
+		}
+	}
+	return ok;
+}
+
+/* Exactly len bytes. Descriptors may come with any of them. */
+static enum vhost_user_status receive(int socket, struct vhost_user_message *m, void *out,
+				      size_t len, int timeout_ms)
+{
+	uint8_t *bytes = out;
+
+	while (len > 0) {
+		_Alignas(struct cmsghdr) char control[CONTROL_SIZE];
+		struct iovec iov = { .iov_base = bytes, .iov_len = len };
+		struct msghdr msg = { .msg_iov = &iov,
+				      .msg_iovlen = 1,
+				      .msg_control = control,
+				      .msg_controllen = sizeof(control) };
+		struct pollfd p = { .fd = socket, .events = POLLIN };
+		ssize_t n;
+
+		if (timeout_ms >= 0 && poll(&p, 1, timeout_ms) == 0)
+			return VHOST_USER_CLOSED;
+		n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return VHOST_USER_CLOSED;
+		if (!take_fds(m, &msg))
+			return VHOST_USER_BAD;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return VHOST_USER_OK;
+}
+
+enum vhost_user_status vhost_user_receive(int socket, struct vhost_user_message *m,
+					  int timeout_ms)
+{
+	enum vhost_user_status st;
+	uint32_t header[3];
+
+	memset(m, 0, sizeof(*m));
+	st = receive(socket, m, header, sizeof(header), timeout_ms);
+	if (st == VHOST_USER_OK) {
+		m->request = header[0];
+		m->flags = header[1];
+		m->size = header[2];
+		if ((m->flags & VERSION_MASK) != VHOST_USER_VERSION || m->size > sizeof(m->p))
+			st = VHOST_USER_BAD;
+		else
+			st = receive(socket, m, &m->p, m->size, timeout_ms);
+	}
+	if (st != VHOST_USER_OK)
+		vhost_user_close_fds(m);
+	return st;
+}
+
+void vhost_user_close_fds(struct vhost_user_message *m)
+{
+	for (unsigned i = 0; i < m->fd_count; i++)
+		if (m->fd[i] >= 0)
+			close(m->fd[i]);
+	m->fd_count = 0;
+}
