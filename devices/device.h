@@ -16,11 +16,11 @@
 #include <linux/filter.h>
 #include <sys/resource.h>
 
-#define DEVICE_QUEUES_MAX     66  /* 64 for blk, 32 pairs and control for net */
-#define DEVICE_CONFIG_SPACE   256 /* bytes */
-#define VIRTIO_F_INDIRECT     28  /* VIRTIO_F_INDIRECT_DESC, virtio 1.2, 6 */
-#define VIRTIO_F_EVENT_IDX    29
-#define VIRTIO_F_VERSION_1    32
+#define DEVICE_QUEUES_MAX   66	/* 64 for blk, 32 pairs and control for net */
+#define DEVICE_CONFIG_SPACE 256 /* bytes */
+#define VIRTIO_F_INDIRECT   28	/* VIRTIO_F_INDIRECT_DESC, virtio 1.2, 6 */
+#define VIRTIO_F_EVENT_IDX  29
+#define VIRTIO_F_VERSION_1  32
 
 struct device;
 
@@ -78,8 +78,9 @@ struct device_queue {
 
 struct device {
 	const struct device_ops *ops;
-	uint64_t features; /* offered, device-specific; VERSION_1, rings and the like are added */
-	uint64_t acked;	   /* what the driver accepted */
+	uint64_t
+		features; /* offered, device-specific; VERSION_1, rings and the like are added */
+	uint64_t acked;	  /* what the driver accepted */
 	unsigned queue_count;
 	uint8_t config[DEVICE_CONFIG_SPACE]; /* little-endian, as the driver reads it */
 	uint32_t config_size;

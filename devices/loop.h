@@ -10,9 +10,10 @@
 #include <stdint.h>
 
 struct loop_source {
-	int fd; /* -1: not watched */
+	int fd;					   /* -1: not watched */
 	void (*ready)(void *arg, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR */
 	void *arg;
+	bool timer; /* made by loop_timer_init() */
 };
 
 /* Before the sandbox. False: the host refuses; errno says why. */

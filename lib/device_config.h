@@ -11,7 +11,8 @@
 
 /* The descriptors of a device. 0 and 1 are /dev/null, 2 is a pipe to the launcher's log. */
 enum device_fd {
-	DEVICE_FD_CONTROL = 3, /* SOCK_SEQPACKET to the launcher; its end of file ends the device */
+	DEVICE_FD_CONTROL =
+		3, /* SOCK_SEQPACKET to the launcher; its end of file ends the device */
 	DEVICE_FD_VHOST = 4,   /* SOCK_STREAM: vhost-user, to the VMM or another front end */
 	DEVICE_FD_BACKEND = 5, /* and the next ones: disk file, tap queues, sockets */
 };
@@ -36,10 +37,10 @@ struct device_rate {
 
 /* Sent once by the launcher, fixed size, before anything else. */
 struct device_config {
-	uint32_t version;	/* DEVICE_CONFIG_VERSION */
-	uint32_t flags;		/* enum device_flag */
-	uint32_t backend_count; /* descriptors from DEVICE_FD_BACKEND on */
-	uint32_t queues;	/* blk: request queues; net: pairs; others: 0 */
+	uint32_t version;	 /* DEVICE_CONFIG_VERSION */
+	uint32_t flags;		 /* enum device_flag */
+	uint32_t backend_count;	 /* descriptors from DEVICE_FD_BACKEND on */
+	uint32_t queues;	 /* blk: request queues; net: pairs; others: 0 */
 	struct device_rate rate; /* blk; net: each direction by itself */
 	union {
 		struct {
@@ -48,7 +49,7 @@ struct device_config {
 		struct {
 			uint8_t mac[6];
 			uint16_t mtu; /* 0: not told to the guest */
-		} net; /* backends: one per pair */
+		} net;		      /* backends: one per pair */
 		struct {
 			uint32_t ports; /* backend i belongs to port i */
 			char name[DEVICE_PORTS_MAX][DEVICE_NAME_MAX];
@@ -65,11 +66,12 @@ struct device_config {
 _Static_assert(sizeof(struct device_config) == 544, "no padding on the wire");
 
 enum device_command_kind {
-	DEVICE_RESIZE = 1,    /* to console: port, columns, rows */
-	DEVICE_BALLOON = 2,   /* to balloon: value is the new target in bytes */
-	DEVICE_ACTUAL = 3,    /* from balloon: value is what it now holds, in bytes */
-	DEVICE_CONNECT = 4,   /* from vsock: value is id << 32 | port that the guest wants */
-	DEVICE_CONNECTED = 5, /* to vsock: value as asked; a connected stream comes along, or none */
+	DEVICE_RESIZE = 1,  /* to console: port, columns, rows */
+	DEVICE_BALLOON = 2, /* to balloon: value is the new target in bytes */
+	DEVICE_ACTUAL = 3,  /* from balloon: value is what it now holds, in bytes */
+	DEVICE_CONNECT = 4, /* from vsock: value is id << 32 | port that the guest wants */
+	DEVICE_CONNECTED =
+		5, /* to vsock: value as asked; a connected stream comes along, or none */
 };
 
 struct device_command {

@@ -87,11 +87,11 @@ union vhost_user_payload {
 	} inflight;
 };
 
-#define VHOST_USER_MEMORY_SIZE(n)   (8u + (uint32_t)(n) * 32u)
-#define VHOST_USER_CONFIG_SIZE(n)   (12u + (uint32_t)(n))
-#define VHOST_USER_INFLIGHT_SIZE    20u
-#define VHOST_USER_VRING_SIZE	    8u
-#define VHOST_USER_VRING_ADDR_SIZE  40u
+#define VHOST_USER_MEMORY_SIZE(n)  (8u + (uint32_t)(n)*32u)
+#define VHOST_USER_CONFIG_SIZE(n)  (12u + (uint32_t)(n))
+#define VHOST_USER_INFLIGHT_SIZE   20u
+#define VHOST_USER_VRING_SIZE	   8u
+#define VHOST_USER_VRING_ADDR_SIZE 40u
 
 struct vhost_user_message {
 	uint32_t request;

@@ -35,8 +35,9 @@ enum vm_flag {
 struct vm_device {
 	uint32_t virtio_id;   /* virtio 1.2, 5 */
 	uint32_t queue_count; /* 0: as many as the back end says it has */
-	uint32_t config_size; /* 0: the back end has the config space; else these bytes are it */
-	uint32_t reserved;    /* 0 */
+	uint32_t
+		config_size; /* 0: the back end has the config space; else these bytes are it */
+	uint32_t reserved;   /* 0 */
 	uint8_t config[VM_DEVICE_CONFIG];
 };
 
@@ -58,7 +59,7 @@ _Static_assert(sizeof(struct vm_device) == 16 + VM_DEVICE_CONFIG, "no padding on
 
 /* Afterwards, on the control socket. */
 enum vm_command_kind {
-	VM_RECONNECT = 1,   /* to the VMM: a new socket to the back end of a device comes along */
+	VM_RECONNECT = 1, /* to the VMM: a new socket to the back end of a device comes along */
 	VM_DEVICE_LOST = 2, /* from the VMM: the back end of a device has closed its socket */
 };
 

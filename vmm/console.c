@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -64,28 +65,64 @@ static void last_words(struct output *o, struct serial *s, int fd)
 		;
 }
 
+/* One message of the launcher; false at its end. Anything odd in it is the launcher's fault. */
+static bool obey(struct machine *m, int fd)
+{
+	struct vm_command c;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { .iov_base = &c, .iov_len = sizeof(c) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	const struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+	int socket = -1;
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (h != NULL && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&socket, CMSG_DATA(h), sizeof(socket));
+	if (n == (ssize_t)sizeof(c) && c.kind == VM_RECONNECT && c.device < m->virtio_count &&
+	    socket >= 0)
+		virtio_pci_reconnect(&m->virtio[c.device], socket);
+	else if (socket >= 0)
+		close(socket);
+	return n > 0;
+}
+
+/* The launcher can start or find another back end; if it takes no messages it is going away. */
+static void report_lost(int fd, uint32_t device)
+{
+	const struct vm_command c = { .kind = VM_DEVICE_LOST, .device = device };
+
+	(void)!send(fd, &c, sizeof(c), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 enum status console_serve(struct machine *m, int console_fd, int control_fd)
 {
-	enum { CONSOLE, CONTROL, STOP, WAKE, COUNT };
+	enum { CONSOLE, CONTROL, STOP, WAKE, VIRTIO };
+	struct pollfd p[VIRTIO + VM_DEVICES_MAX * VIRTIO_PCI_POLLS];
+	nfds_t count = VIRTIO + m->virtio_count * VIRTIO_PCI_POLLS;
 	struct output out = { .start = 0 };
 	bool input = true, drained = true;
 
 	for (;;) {
-		struct pollfd p[COUNT] = {
-			[CONSOLE] = { .fd = console_fd },
-			[CONTROL] = { .fd = control_fd, .events = POLLIN },
-			[STOP] = { .fd = m->stop_fd, .events = POLLIN },
-			[WAKE] = { .fd = m->wake_fd, .events = POLLIN },
-		};
 		uint64_t ticks;
 
+		p[CONSOLE] = (struct pollfd){ .fd = console_fd };
+		p[CONTROL] = (struct pollfd){ .fd = control_fd, .events = POLLIN };
+		p[STOP] = (struct pollfd){ .fd = m->stop_fd, .events = POLLIN };
+		p[WAKE] = (struct pollfd){ .fd = m->wake_fd, .events = POLLIN };
+		for (unsigned i = 0; i < m->virtio_count; i++)
+			virtio_pci_poll(&m->virtio[i], &p[VIRTIO + i * VIRTIO_PCI_POLLS]);
 		if (input && serial_room(&m->serial) > 0)
 			p[CONSOLE].events |= POLLIN;
 		if (!drained)
 			p[CONSOLE].events |= POLLOUT;
 		if (p[CONSOLE].events == 0)
 			p[CONSOLE].fd = -1; /* or its hang-up would make us spin */
-		if (poll(p, COUNT, -1) < 0)
+		if (poll(p, count, -1) < 0)
 			continue; /* EINTR is all that can happen */
 
 		if (p[WAKE].revents != 0 && read(m->wake_fd, &ticks, sizeof(ticks)) < 0)
@@ -95,7 +132,10 @@ enum status console_serve(struct machine *m, int console_fd, int control_fd)
 			last_words(&out, &m->serial, console_fd);
 			return machine_stop_reason(m);
 		}
-		if (p[CONTROL].revents != 0)
+		for (unsigned i = 0; i < m->virtio_count; i++)
+			if (virtio_pci_polled(&m->virtio[i], &p[VIRTIO + i * VIRTIO_PCI_POLLS]))
+				report_lost(control_fd, i);
+		if (p[CONTROL].revents != 0 && !obey(m, control_fd))
 			return STATUS_NOT_STARTED; /* the launcher has died: nobody reads this */
 		if (p[CONSOLE].revents & (POLLIN | POLLHUP | POLLERR))
 			input = receive(&m->serial, console_fd);

@@ -96,6 +96,23 @@ static enum status create_devices(struct machine *m)
 	bus_claim(&m->ports, POWER_PORT, POWER_REGS, power_access, &m->power);
 	bus_claim(&m->ports, KEYBOARD_PORT, 1, power_keyboard_access, &m->power);
 	bus_claim(&m->mmio, PCI_ECAM_START, PCI_ECAM_SIZE, pci_ecam_access, &m->pci);
+	bus_claim(&m->mmio, PCI_MMIO_START, PCI_MMIO_SIZE, pci_mmio_access, &m->pci);
+	return STATUS_OK;
+}
+
+/* The device processes have been started before us; each is asked what it is. */
+static enum status create_virtio(struct machine *m, const struct vm_config *c)
+{
+	irq_routes_init(&m->routes, m->vm_fd);
+	for (; m->virtio_count < c->device_count; m->virtio_count++) {
+		enum status st = virtio_pci_init(&m->virtio[m->virtio_count],
+						 &c->device[m->virtio_count],
+						 VMM_FD_DEVICE + (int)m->virtio_count, &m->ram,
+						 m->vm_fd, &m->routes, &m->pci);
+
+		if (st != STATUS_OK)
+			return st;
+	}
 	return STATUS_OK;
 }
 
@@ -121,6 +138,9 @@ enum status machine_init(struct machine *m, int kvm_fd, const struct vm_config *
 	timing_mark("guest memory mapped");
 	if (st == STATUS_OK)
 		st = create_devices(m);
+	if (st == STATUS_OK)
+		st = create_virtio(m, config);
+	timing_mark("devices connected");
 	if (st == STATUS_OK)
 		st = create_vcpus(m, config->cpu_count);
 	timing_mark("vCPUs created");

@@ -14,6 +14,7 @@
 #include "rtc.h"
 #include "serial.h"
 #include "vcpu.h"
+#include "virtio_pci.h"
 #include "vm_config.h"
 
 #include <stdatomic.h>
@@ -30,6 +31,9 @@ struct machine {
 	struct rtc rtc;
 	struct pci pci;
 	struct power power;
+	struct irq_routes routes;
+	struct virtio_pci virtio[VM_DEVICES_MAX];
+	unsigned virtio_count;
 
 	pthread_barrier_t gate; /* main and the vCPU threads: all started; the guest runs */
 	struct vcpu_world world;

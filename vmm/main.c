@@ -19,10 +19,16 @@ static bool receive_config(struct vm_config *c)
 {
 	ssize_t n = recv(VMM_FD_CONTROL, c, sizeof(*c), 0);
 
-	return n == (ssize_t)sizeof(*c) && c->version == VM_CONFIG_VERSION &&
-	       c->cpu_count >= 1 && c->cpu_count <= VM_CPUS_MAX &&
-	       c->memory_size >= VM_MEMORY_MIN && c->memory_size % RAM_ALIGN == 0 &&
-	       c->device_count <= VM_DEVICES_MAX && memchr(c->cmdline, '\0', sizeof(c->cmdline)) != NULL;
+	if (n != (ssize_t)sizeof(*c) || c->device_count > VM_DEVICES_MAX)
+		return false;
+	for (uint32_t i = 0; i < c->device_count; i++)
+		if (c->device[i].config_size > VM_DEVICE_CONFIG ||
+		    c->device[i].queue_count > VHOST_QUEUES_MAX)
+			return false;
+	return c->version == VM_CONFIG_VERSION && c->cpu_count >= 1 &&
+	       c->cpu_count <= VM_CPUS_MAX && c->memory_size >= VM_MEMORY_MIN &&
+	       c->memory_size % RAM_ALIGN == 0 &&
+	       memchr(c->cmdline, '\0', sizeof(c->cmdline)) != NULL;
 }
 
 static enum status run(const struct vm_config *c)
@@ -58,7 +64,6 @@ int main(void)
 	struct sandbox_policy policy = {
 		.filter = vmm_setup_filter,
 		.filter_count = vmm_setup_filter_count,
-		.open_files = VMM_FD_DEVICE + 8 + VM_CPUS_MAX,
 		.processes = RLIM_INFINITY,
 	};
 
@@ -73,6 +78,8 @@ int main(void)
 
 	/* 2. From here: no path, no socket, no new program. The policy says why each call stays. */
 	policy.file_size = config.memory_size;
+	policy.open_files = VMM_FD_DEVICE + 8 + VM_CPUS_MAX +
+			    config.device_count * (2 * VHOST_QUEUES_MAX + 8);
 	sandbox_enter(&policy);
 	timing_mark("sandbox entered");
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One PCI bus with a host bridge at 00:00.0, reached by ECAM (PCI Express Base 4.0, 7.2.2) and
- * by configuration mechanism #1 (PCI Local Bus 3.0, 3.2.2.3.2).
+ * by configuration mechanism #1 (PCI Local Bus 3.0, 3.2.2.3.2), and the window in which the
+ * devices' memory lies.
  *
  * Invariant: a bit of configuration space changes by a guest's write only if its device
- * declared it writable.
+ * declared it writable. A BAR answers only inside the window, which is nobody's RAM; where two
+ * overlap the lower slot answers.
  */
 #ifndef PCI_H
 #define PCI_H
@@ -21,10 +23,20 @@
 #define PCI_MMIO_SIZE	0x20000000ull
 #define PCI_SLOTS	32
 #define PCI_CONFIG_SIZE 256 /* bytes; no device here has extended capabilities */
+#define PCI_NOWHERE	UINT64_MAX
 
 struct pci_device {
 	uint8_t config[PCI_CONFIG_SIZE];
 	uint8_t writable[PCI_CONFIG_SIZE]; /* bits that the guest may change */
+	uint32_t bar_size;		   /* of BAR 0, a power of two; 0: has none */
+	uint64_t bar_at;		   /* where it answers, or PCI_NOWHERE */
+
+	/* Of the device; NULL where there is none. All but the first are called under pci.lock. */
+	void *dev;
+	bus_handler *bar_access;
+	void (*bar_moved)(void *dev, uint64_t from, uint64_t to);
+	void (*config_reading)(void *dev, uint32_t offset, uint32_t len);
+	void (*config_written)(void *dev, uint32_t offset, uint32_t len);
 };
 
 struct pci {
@@ -32,13 +44,23 @@ struct pci {
 	uint32_t address;     /* port 0xcf8 */
 	struct pci_device bridge;
 	struct pci_device *slot[PCI_SLOTS]; /* function 0 each; NULL is an empty slot */
+	uint64_t next_bar;
 };
 
 void pci_init(struct pci *p);
 void pci_port_access(void *dev, const struct bus_access *a); /* bus_handler: 0xcf8 to 0xcff */
 void pci_ecam_access(void *dev, const struct bus_access *a); /* bus_handler: ECAM window */
+void pci_mmio_access(void *dev, const struct bus_access *a); /* bus_handler: the BARs' window */
+
+/*
+ * Puts a device into the next free slot, its BAR at a place of its own, at start-up. The guest
+ * may move it. There are more slots than devices, or it is our bug.
+ */
+void pci_plug(struct pci *p, struct pci_device *d);
 
 /* Little-endian stores into a device's own configuration space, at start-up. */
 void pci_set16(struct pci_device *d, unsigned offset, uint16_t value);
+void pci_set32(struct pci_device *d, unsigned offset, uint32_t value);
+uint32_t pci_get32(const struct pci_device *d, unsigned offset);
 
 #endif /* PCI_H */

@@ -5,9 +5,9 @@
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 failed=0 count=0
-for part in lib vmm launcher test/unit; do
+for part in lib vmm launcher devices test/unit; do
 	directories=(-Ilib -I"$part")
-	[ "$part" != test/unit ] || directories+=(-Ivmm -Ilauncher)
+	[ "$part" != test/unit ] || directories+=(-Ivmm -Ilauncher -Idevices)
 	for header in "$part"/*.h; do
 		[ -e "$header" ] || continue
 		count=$((count + 1))

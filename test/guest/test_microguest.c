@@ -25,7 +25,7 @@
 #define NO_END	    99 /* the guest neither ended nor stalled */
 #define EXIT_SKIP   77
 #define PROBE_PORT  0x5000u
-#define PROBE_MMIO  0xd0000000u
+#define PROBE_MMIO  0xe8000000u
 #define PROBE_SIZE  8
 #define PROBE_VALUE 0x8877665544332211ull
 
@@ -245,7 +245,7 @@ static const struct row {
 		"\xef" OFF),		   /* out %eax,(%dx) */
 	  STATUS_OK, "w4+0=81b36 w1+0=36 w2+0=8 w4+0=0 ", "", "", "", "", false },
 	{ "64-bit mode: MMIO of 1, 2, 4, 8 bytes", LONG,
-	  BYTES("\xbb\x00\x00\x00\xd0" /* mov $0xd0000000,%ebx */
+	  BYTES("\xbb\x00\x00\x00\xe8" /* mov $0xe8000000,%ebx */
 		"\x48\x8b\x03"	       /* mov (%rbx),%rax */
 		"\x88\x43\x07"	       /* mov %al,0x7(%rbx) */
 		"\x66\x89\x43\x02"     /* mov %ax,0x2(%rbx) */
