@@ -10,6 +10,7 @@
 
 #define VERSION_MASK 3u
 #define HEADER_SIZE  12u
+#define ROOM_MS	     5000 /* how long the other end may leave what was sent unread */
 #define CONTROL_SIZE CMSG_SPACE(sizeof(int) * VHOST_USER_REGIONS_MAX)
 
 _Static_assert(sizeof(struct vhost_user_region) == 32, "as it travels");
@@ -41,9 +42,10 @@ enum vhost_user_status vhost_user_send(int socket, const struct vhost_user_messa
 		memcpy(CMSG_DATA(c), m->fd, len);
 	}
 	while (iov.iov_len > 0) {
-		ssize_t n = sendmsg(socket, &msg, MSG_NOSIGNAL);
+		struct pollfd p = { .fd = socket, .events = POLLOUT };
+		ssize_t n = sendmsg(socket, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || (errno == EAGAIN && poll(&p, 1, ROOM_MS) > 0)))
 			continue;
 		if (n <= 0)
 			return VHOST_USER_CLOSED;

@@ -109,8 +109,8 @@ enum vhost_user_status {
 };
 
 /*
- * Sends one message with its descriptors, waiting for room. The version goes into flags here;
- * nothing is closed.
+ * Sends one message with its descriptors, waiting some seconds for room. The version goes into
+ * flags here; nothing is closed.
  */
 enum vhost_user_status vhost_user_send(int socket, const struct vhost_user_message *m)
 	__attribute__((warn_unused_result));

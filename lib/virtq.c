@@ -43,20 +43,28 @@ static bool usable(const struct gmem *mem, gpa_t base, uint64_t align, size_t le
 	return base.raw % align == 0 && gmem_iovec(mem, base, len, &whole);
 }
 
+/* Both ranges are usable, so no sum wraps. */
+static bool apart(gpa_t a, size_t a_len, gpa_t b, size_t b_len)
+{
+	return a.raw < b.raw ? b.raw - a.raw >= a_len : a.raw - b.raw >= b_len;
+}
+
 /*
  * Alignments and sizes: table in 2.7; the two bytes behind avail and used are used_event and
- * avail_event. After this, at(base, off) for an index below size is inside checked memory.
+ * avail_event. After this, at(base, off) for an index below size is inside checked memory. The
+ * two rings lie apart: else each request that is used could make the next one available.
  */
 bool virtq_init(struct virtq *q, const struct gmem *mem, const struct virtq_layout *l,
 		uint16_t base)
 {
+	size_t avail_len = 6u + 2u * l->size, used_len = 6u + 8u * l->size;
 	uint16_t used_idx;
 
 	if (l->size == 0 || l->size > VIRTQ_SIZE_MAX || (l->size & (l->size - 1)) != 0)
 		return false;
-	if (!usable(mem, l->desc, 16, 16u * l->size) ||
-	    !usable(mem, l->avail, 2, 6u + 2u * l->size) ||
-	    !usable(mem, l->used, 4, 6u + 8u * l->size) ||
+	if (!usable(mem, l->desc, 16, 16u * l->size) || !usable(mem, l->avail, 2, avail_len) ||
+	    !usable(mem, l->used, 4, used_len) ||
+	    !apart(l->avail, avail_len, l->used, used_len) ||
 	    !gmem_load16_acquire(mem, at(l->used, 2), &used_idx))
 		return false;
 	*q = (struct virtq){ .mem = mem,
@@ -326,29 +334,33 @@ uint64_t virtq_writable(const struct virtq_req *req)
 static int ranges(const struct virtq_req *req, uint16_t *seg, uint32_t *off, uint16_t end,
 		  uint64_t len, struct iovec *iov, int max)
 {
+	uint16_t i = *seg;
+	uint32_t from = *off;
 	int count = 0;
 
 	while (len > 0) {
-		const struct virtq_seg *s = &req->seg[*seg];
+		const struct virtq_seg *s = &req->seg[i];
 		uint32_t n;
 
-		if (*seg == end)
+		if (i == end)
 			return -1;
-		n = s->len - *off;
+		n = s->len - from;
 		n = len < n ? (uint32_t)len : n;
 		if (n > 0) {
 			if (count == max ||
-			    !gmem_iovec(req->mem, at(s->addr, *off), n, &iov[count]))
+			    !gmem_iovec(req->mem, at(s->addr, from), n, &iov[count]))
 				return -1;
 			count++;
 		}
 		len -= n;
-		*off += n;
-		if (*off == s->len) {
-			(*seg)++;
-			*off = 0;
+		from += n;
+		if (from == s->len) {
+			i++;
+			from = 0;
 		}
 	}
+	*seg = i;
+	*off = from;
 	return count;
 }
 

@@ -107,8 +107,8 @@ uint64_t virtq_writable(const struct virtq_req *req);
 
 /*
  * Up to max ranges for preadv/pwritev that cover the next len bytes to read (or to write),
- * and moves the cursor past them. Returns how many, or -1 if there are fewer bytes or more
- * ranges. A write counts as written only with virtq_wrote().
+ * and moves the cursor past them. Returns how many, or -1 with the cursor where it was, if there
+ * are fewer bytes or more ranges. A write counts as written only with virtq_wrote().
  */
 int virtq_read_iovec(struct virtq_req *req, uint64_t len, struct iovec *iov, int max);
 int virtq_write_iovec(struct virtq_req *req, uint64_t len, struct iovec *iov, int max);

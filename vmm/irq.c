@@ -3,8 +3,13 @@
 
 #include "bug.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
+
+_Static_assert(offsetof(struct irq_routes, kvm.entry) - offsetof(struct irq_routes, kvm) ==
+		       offsetof(struct kvm_irq_routing, entries),
+	       "as KVM_SET_GSI_ROUTING reads it");
 
 void irq_set(struct irq_line *line, bool level)
 {
@@ -22,7 +27,7 @@ void irq_routes_init(struct irq_routes *r, int vm_fd)
 	memset(r, 0, sizeof(*r));
 	pthread_mutex_init(&r->lock, NULL);
 	r->vm_fd = vm_fd;
-	r->kvm.table.nr = IRQ_PINS;
+	r->kvm.nr = IRQ_PINS;
 	for (uint32_t pin = 0; pin < IRQ_PINS; pin++)
 		r->kvm.entry[pin] = (struct kvm_irq_routing_entry){
 			.gsi = pin,
@@ -55,18 +60,18 @@ bool irq_route(struct irq_routes *r, uint32_t gsi, uint64_t address, uint32_t da
 	BUG_ON(gsi < IRQ_PINS || gsi - IRQ_PINS >= r->message_count);
 	pthread_mutex_lock(&r->lock);
 	/* Only GSIs that have a message stand in the table. */
-	while (e < r->kvm.entry + r->kvm.table.nr && e->gsi != gsi)
+	while (e < r->kvm.entry + r->kvm.nr && e->gsi != gsi)
 		e++;
 	old = *e;
 	if (memcmp(&old, &wanted, sizeof(old)) != 0) {
-		bool added = e == r->kvm.entry + r->kvm.table.nr;
+		bool added = e == r->kvm.entry + r->kvm.nr;
 
 		*e = wanted;
-		r->kvm.table.nr += added;
-		ok = r->vm_fd < 0 || ioctl(r->vm_fd, KVM_SET_GSI_ROUTING, &r->kvm.table) == 0;
+		r->kvm.nr += added;
+		ok = r->vm_fd < 0 || ioctl(r->vm_fd, KVM_SET_GSI_ROUTING, &r->kvm) == 0;
 		if (!ok) {
 			*e = old;
-			r->kvm.table.nr -= added;
+			r->kvm.nr -= added;
 		}
 	}
 	pthread_mutex_unlock(&r->lock);

@@ -29,7 +29,7 @@ struct irq_routes {
 	pthread_mutex_t lock;
 	uint32_t message_count;
 	struct {
-		struct kvm_irq_routing table; /* its entries follow */
+		uint32_t nr, flags; /* struct kvm_irq_routing, with the room for its entries */
 		struct kvm_irq_routing_entry entry[IRQ_PINS + IRQ_MESSAGES_MAX];
 	} kvm;
 };
