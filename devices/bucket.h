@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct bucket {
-	struct device_rate rate;    /* per second; 0 is without limit */
+	struct device_rate rate; /* per second; 0 is without limit */
 	/* What is left of each, as the time in which it comes back, so that no fraction is lost. */
 	int64_t bytes_ns, operations_ns; /* at most a second; below 0: a debt */
 	uint64_t at_ns;			 /* when they were counted */

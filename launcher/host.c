@@ -152,7 +152,7 @@ int host_open_kvm(char why[256], char fix[256])
 int host_open_program(const char *name)
 {
 	/* Installed; in a build tree. Never by a search path or the environment. */
-	static const char *const place[] = { ZW_LIBEXEC_FROM_BIN, "../vmm" };
+	static const char *const place[] = { ZW_LIBEXEC_FROM_BIN, "../vmm", "../devices" };
 	char self[4096], path[4200];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;

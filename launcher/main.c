@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* zwinger: the command line. Finds the command and hands over. */
 #include "check.h"
+#include "device_command.h"
 #include "log.h"
 #include "options.h"
 #include "run.h"
@@ -10,13 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const commands[] = { "run", "check", "help", NULL };
+static const char *const commands[] = { "run", "check", "device", "help", NULL };
 
 static int print_help(void)
 {
 	puts("usage: zwinger COMMAND [OPTION]...\n\n"
 	     "  run     runs a virtual machine: zwinger run --kernel FILE [--initrd FILE] ...\n"
 	     "  check   says what this host can do, and how to mend what it cannot\n"
+	     "  device  serves one device to any vhost-user front end\n"
 	     "  help    this text; zwinger help COMMAND or zwinger COMMAND --help tells more\n\n"
 	     "  --version\n\nThe manual is zwinger(1).");
 	return STATUS_OK;
@@ -49,6 +51,8 @@ int main(int argc, char **argv)
 		return run_main(argc, argv, started_ns);
 	if (strcmp(command, "check") == 0)
 		return check_main(argc, argv);
+	if (strcmp(command, "device") == 0)
+		return device_main(argc, argv);
 	if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0 ||
 	    strcmp(command, "-h") == 0)
 		return print_help();

@@ -33,6 +33,19 @@ const struct option_spec run_options[] = {
 	{ "append", "TEXT", "its whole command line (default: " DEFAULT_CMDLINE ")" },
 	{ "memory", "SIZE", "guest memory, with K, M, G or T (default: 512M; at least 64M)" },
 	{ "cpus", "N", "virtual processors, 1 to 64 (default: 1)" },
+	{ "disk", "FILE[,KEY=VALUE]...",
+	  "a disk: file=PATH,readonly,direct,serial=TEXT,queues=N,rate=BYTES,ops=N; or socket=PATH" },
+	{ "net", "tap=NAME[,...]",
+	  "a network card: tap=NAME, fd=N or passt,port=HOST:GUEST; mac=,mtu=,queues=,rate=,ops=" },
+	{ "console", "name=NAME,socket=PATH",
+	  "a named port of a virtio console; or hvc: this terminal is hvc0" },
+	{ "vsock", "cid=N,path=PATH",
+	  "sockets between guest and host; into the host: PATH_PORT" },
+	{ "share", "path=DIR,tag=TAG[,readonly]",
+	  "a directory, by virtiofs; or socket=PATH,tag=TAG" },
+	{ "balloon", "size=SIZE[,socket=PATH]",
+	  "memory taken from the guest, changed by PATH" },
+	{ "no-rng", NULL, "no source of random numbers for the guest" },
 	{ "huge-pages", NULL, "use reserved 2 MiB pages of the host, or fail" },
 	{ "prefault", NULL, "allocate all guest memory before the guest starts" },
 	{ "no-reboot", NULL, "end when the guest resets, instead of starting it again" },
@@ -41,11 +54,31 @@ const struct option_spec run_options[] = {
 	{ "timing", NULL, "say when each step of the start was reached" },
 	{ 0 },
 };
-enum { KERNEL, INITRD, APPEND, MEMORY, CPUS, HUGE_PAGES, PREFAULT, NO_REBOOT, ESCAPE, TIMING };
+enum {
+	KERNEL,
+	INITRD,
+	APPEND,
+	MEMORY,
+	CPUS,
+	DISK,
+	NET,
+	CONSOLE,
+	VSOCK,
+	SHARE,
+	BALLOON,
+	NO_RNG,
+	HUGE_PAGES,
+	PREFAULT,
+	NO_REBOOT,
+	ESCAPE,
+	TIMING
+};
+_Static_assert(BALLOON - DISK == (int)KIND_BALLOON,
+	       "the options of devices are in the order of their kinds");
 
 struct request {
 	const char *kernel, *initrd;
-	bool no_reboot;
+	bool no_reboot, no_rng;
 	struct guest guest;
 };
 
@@ -133,6 +166,16 @@ static bool set(void *state, unsigned index, const char *value)
 		return set_memory(value, &c->memory_size);
 	case CPUS:
 		return set_cpus(value, &c->cpu_count);
+	case DISK:
+	case NET:
+	case CONSOLE:
+	case VSOCK:
+	case SHARE:
+	case BALLOON:
+		return devices_add(&r->guest.devices, (enum device_kind)(index - DISK), value);
+	case NO_RNG:
+		r->no_rng = true;
+		return true;
 	case HUGE_PAGES:
 		c->flags |= VM_HUGE_PAGES;
 		return true;
@@ -174,10 +217,9 @@ static int open_image(const char *option, const char *path)
 	return -1;
 }
 
-/* A signal that whoever started us has had ignored (nohup) stays ignored. */
-static int open_signals(void)
+int run_open_signals(void)
 {
-	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH };
 	struct sigaction was;
 	sigset_t set;
 
@@ -194,6 +236,7 @@ static int open_all(struct request *r)
 {
 	struct guest *g = &r->guest;
 	char why[256], fix[256];
+	enum status status;
 
 	g->kernel_fd = open_image("kernel", r->kernel);
 	if (g->kernel_fd < 0)
@@ -203,6 +246,9 @@ static int open_all(struct request *r)
 		if (g->initrd_fd < 0)
 			return STATUS_NO_FILE;
 	}
+	status = devices_open(&g->devices, g->config.cpu_count);
+	if (status != STATUS_OK)
+		return (int)status;
 	g->kvm_fd = host_open_kvm(why, fix);
 	if (g->kvm_fd < 0) {
 		log_error("%s%s%s", why, fix[0] != '\0' ? "; mend it: " : "", fix);
@@ -214,7 +260,7 @@ static int open_all(struct request *r)
 			"zwinger-vmm is not installed beside this program (see `zwinger check`)");
 		return STATUS_FAILED;
 	}
-	g->signal_fd = open_signals();
+	g->signal_fd = run_open_signals();
 	if (g->signal_fd < 0) {
 		log_error("signalfd: %s", strerror(errno));
 		return STATUS_FAILED;
@@ -309,6 +355,8 @@ int run_main(int argc, char **argv, uint64_t started_ns)
 			"--kernel FILE is needed; on Debian the host's own is /boot/vmlinuz-*");
 		return STATUS_USAGE;
 	}
+	if (!r.no_rng && !devices_add(&r.guest.devices, KIND_RNG, ""))
+		return STATUS_USAGE;
 	r.guest.config.started_ns = started_ns;
 	timing_init(r.guest.config.flags & VM_TIMING, started_ns);
 	status = open_all(&r);

@@ -306,6 +306,22 @@ static enum status load_initrd(const struct ram *ram, const struct kernel_source
 	return read_into(ram, src->initrd_fd, 0, gpa(*start), *size, "the initrd");
 }
 
+/*
+ * The real-mode reset vector, where a PC has its BIOS: a kernel that reboots "through the BIOS"
+ * (Linux on hardware-reduced ACPI does) gets the keyboard controller's reset pulse.
+ */
+#define RESET_VECTOR 0xffff0u
+
+static bool write_reset_vector(const struct ram *ram)
+{
+	static const uint8_t code[] = { 0xb0, 0xfe, /* mov $0xfe, %al */
+					0xe6, 0x64, /* out %al, $0x64 */
+					0xf4,	    /* hlt */
+					0xeb, 0xfd /* jmp to the hlt */ };
+
+	return gmem_write(&ram->mem, gpa(RESET_VECTOR), code, sizeof(code));
+}
+
 static void e820_add(struct boot_params *zp, uint64_t start, uint64_t end, uint32_t type)
 {
 	if (start < end)
@@ -407,7 +423,7 @@ enum status kernel_load(const struct ram *ram, const struct kernel_source *src,
 	if (!gmem_write(&ram->mem, gpa(ZERO_PAGE), &zp, sizeof(zp)) ||
 	    !gmem_write(&ram->mem, gpa(CMDLINE_ADDRESS), src->cmdline, cmdline_size) ||
 	    !write_seed(ram) || !write_page_tables(ram) || !write_gdt(ram, out) ||
-	    !acpi_write(&ram->mem, src->cpu_count))
+	    !acpi_write(&ram->mem, src->cpu_count) || !write_reset_vector(ram))
 		return no_fit("the boot parameters do", HIGH_START);
 	return STATUS_OK;
 }

@@ -53,6 +53,8 @@ row "reserved huge pages" 0 'GUEST' --kernel "$cache/kernels/cloud-6.1/vmlinuz" 
 	--append "$quiet" --memory 128M --huge-pages --no-reboot
 
 # Ways of ending. The guest's script does what zw.do says.
+row "reset as the kernel likes it" 10 'asked for a reset' --kernel "$cache/kernels/cloud-6.1/vmlinuz" \
+	--append "$quiet zw.do=reboot" --memory 128M --no-reboot
 row "reset by ACPI" 10 'asked for a reset' --kernel "$cache/kernels/cloud-6.1/vmlinuz" \
 	--append "$quiet reboot=a zw.do=reboot" --memory 128M --no-reboot
 row "reset by the keyboard controller" 10 'asked for a reset' --kernel "$cache/kernels/cloud-6.1/vmlinuz" \

@@ -21,8 +21,8 @@ struct driver {
 	unsigned tells;
 	/* The rest is driver.c's. */
 	uint64_t next_free;
-	uint16_t next_desc[DEVICE_QUEUES_MAX], avail[DEVICE_QUEUES_MAX];
-	uint16_t seen_used[DEVICE_QUEUES_MAX];
+	uint64_t descs[DEVICE_QUEUES_MAX], heads[DEVICE_QUEUES_MAX]; /* in use, a bit each */
+	uint16_t avail[DEVICE_QUEUES_MAX], seen_used[DEVICE_QUEUES_MAX];
 };
 
 /* The one driver; the device's file is linked with the test. */
@@ -31,7 +31,7 @@ extern struct driver driver;
 /* Opens device_ops and accepts all features that it offers but those in `without`. */
 enum status driver_open(const struct device_config *c, uint64_t without);
 
-/* Starts one queue, or all; stops all; resets the device. */
+/* Starts one queue, or all, with empty rings; stops all; stops all and resets the device. */
 void driver_start(unsigned queue);
 void driver_start_all(void);
 void driver_stop_all(void);
@@ -48,10 +48,13 @@ struct driver_part {
 	bool writable;
 };
 
-/* Makes a chain available and returns its head; kicks nothing. */
+/*
+ * Makes a chain available and returns its head; kicks nothing. More than DRIVER_QUEUE parts
+ * become an indirect table.
+ */
 uint16_t driver_add(unsigned queue, const struct driver_part *part, unsigned count);
 
-/* Calls the device's kick for the queue. */
+/* Calls the device's kick for the queue, if it runs. */
 void driver_kick(unsigned queue);
 
 /* Takes the next used element; false if there is none. */

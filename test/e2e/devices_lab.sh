@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# test/e2e/devices.sh where stock kernels run: on this host, or else in the lab.
+# usage: devices_lab.sh ZWINGER [ROW-PATTERN]
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+zwinger=$1
+work=$root/.cache/devices
+mkdir -p "$work"
+
+kernel=$("$root/guests/kernel" cloud-6.1)
+cat >"$work/dhcp" <<'DHCP'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ifconfig "$interface" "$ip" netmask "$subnet"
+route add default gw $router dev "$interface"
+DHCP
+chmod 755 "$work/dhcp"
+# A small one for the kernel that the guest starts itself, and the one that all rows use.
+"$root/guests/initrd" --script "$root/test/e2e/devices_guest.sh" --modules cloud-6.1:virtio_pci,virtio_blk "$work/small.cpio"
+modules=cloud-6.1:virtio_pci,virtio_blk,virtio_net,virtio_console,virtio_rng,virtio_balloon,vmw_vsock_virtio_transport,virtiofs
+
+# make OUTPUT PROGRAM...: an initrd with these programs and their libraries.
+make() {
+	local output=$1 add=(--add "$work/dhcp:/dhcp") file
+	shift
+	while read -r file; do add+=(--add "$file"); done < <(for p in "$@"; do
+		type -P "$p"
+		ldd "$(type -P "$p")" | awk '/=> \//{ print $3 } /^\t\//{ print $1 }'
+	done | sort -u)
+	[ "$1" != kexec ] || add+=(--add "$kernel:/boot/vmlinuz" --add "$work/small.cpio:/boot/initrd")
+	"$root/guests/initrd" --script "$root/test/e2e/devices_guest.sh" "${add[@]}" --modules "$modules" "$output"
+}
+make "$work/initrd.cpio" socat
+make "$work/initrd-fio.cpio" fio
+make "$work/initrd-kexec.cpio" kexec
+
+rows=("$root/test/e2e/devices.sh" "$zwinger" "$work/initrd.cpio" "$root/.cache" "${@:2}")
+if [ "$(id -u)" = 0 ] && "$zwinger" check >/dev/null; then
+	exec "${rows[@]}"
+fi
+# 125 is the emulated machine's own end, no word about the devices: it is told, and tried once more.
+for try in 1 2; do
+	status=0
+	"$root/scripts/lab" run --timeout 1200 -- "${rows[@]}" || status=$?
+	[ $status = 125 ] && [ $try = 1 ] || exit $status
+	echo "the lab itself failed: once more, in a new one"
+done

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The network device on a stream, between a hostile driver and a hostile passt. The input is a
+ * list of what they do; the device must survive it, keep no request between two events, and send
+ * nothing but whole frames.
+ */
+#include "driver.h"
+
+#include <endian.h>
+#include <linux/virtio_net.h>
+#include <net/ethernet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define PEER	  60		      /* a number that nothing else takes */
+#define RING(q)	  (4096u * ((q) + 1)) /* driver.c's places */
+#define AVAIL	  1024u
+#define FRAME_MAX (65535u + ETH_HLEN)
+
+static const uint8_t *input;
+static size_t left;
+
+static uint8_t next8(void)
+{
+	return left == 0 ? 0 : (left--, *input++);
+}
+
+static uint16_t next16(void)
+{
+	uint16_t high = next8();
+
+	return (uint16_t)(high << 8 | next8());
+}
+
+static void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "fuzz_net: %s\n", what);
+	abort();
+}
+
+/* What passt has got: the rest of a prefix or of a frame is still to come. */
+static struct {
+	uint32_t prefix_len, frame_left;
+	uint8_t prefix[4];
+} passt;
+
+static void take(uint8_t byte)
+{
+	uint32_t len;
+
+	if (passt.frame_left > 0) {
+		passt.frame_left--;
+		return;
+	}
+	passt.prefix[passt.prefix_len++] = byte;
+	if (passt.prefix_len < 4)
+		return;
+	memcpy(&len, passt.prefix, sizeof(len));
+	passt.frame_left = be32toh(len);
+	passt.prefix_len = 0;
+	must(passt.frame_left >= ETH_HLEN && passt.frame_left <= FRAME_MAX,
+	     "no frame's length");
+}
+
+static void peer_reads(size_t max)
+{
+	static uint8_t got[65536];
+	ssize_t n = recv(PEER, got, max, MSG_DONTWAIT);
+
+	for (ssize_t i = 0; i < n; i++)
+		take(got[i]);
+}
+
+static void peer_writes(const void *p, size_t len)
+{
+	(void)!send(PEER, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void peer_writes_frame(uint32_t len)
+{
+	static uint8_t frame[4 + 65536];
+	uint32_t prefix = htobe32(len);
+
+	memcpy(frame, &prefix, sizeof(prefix));
+	peer_writes(frame, sizeof(prefix) + len);
+}
+
+/* The driver makes a chain of some pieces available; their places may be anywhere. */
+static void driver_adds(unsigned queue)
+{
+	uint8_t *ring = driver_at(gpa(RING(queue))), first = next8() % DRIVER_QUEUE;
+	uint8_t count = next8() % 6;
+	uint16_t idx;
+
+	for (uint8_t i = 0; i <= count; i++) {
+		uint64_t at = (uint64_t)next16() << 8;
+		uint32_t len = next16();
+		uint8_t how = next8();
+		struct {
+			uint64_t addr;
+			uint32_t len;
+			uint16_t flags, next;
+		} d = { .addr = htole64(at),
+			.len = htole32(how >= 0xf0 ? len << 16 : len),
+			.flags = htole16((uint16_t)((i < count) | (queue == 0 ? 2 : 0))),
+			.next = htole16((uint16_t)((first + i + 1) % DRIVER_QUEUE)) };
+
+		if ((how & 0x0f) == 0x0f)
+			d.flags = htole16(how >> 4);
+		memcpy(ring + 16u * ((first + i) % DRIVER_QUEUE), &d, sizeof(d));
+	}
+	memcpy(&idx, ring + AVAIL + 2, sizeof(idx));
+	ring[AVAIL + 4 + 2u * (idx % DRIVER_QUEUE)] = first;
+	ring[AVAIL + 5 + 2u * (idx % DRIVER_QUEUE)] = 0;
+	idx++;
+	memcpy(ring + AVAIL + 2, &idx, sizeof(idx));
+}
+
+static void end_turn(void *arg, uint32_t events)
+{
+	(void)arg;
+	(void)events;
+	loop_end();
+}
+
+static void open_device(void)
+{
+	static struct loop_source turn = { .ready = end_turn };
+	static int first_fd = -1;
+	struct device_config c = { .version = DEVICE_CONFIG_VERSION,
+				   .flags = DEVICE_STREAM,
+				   .backend_count = 1,
+				   .queues = 1 };
+	int s[2];
+
+	/* The timers of the device before; the numbers below are kept. */
+	if (first_fd > 0)
+		close_range((unsigned)first_fd, ~0u, 0);
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) == 0, "socketpair");
+	must(dup2(s[0], DEVICE_FD_BACKEND) >= 0 && dup2(s[1], PEER) >= 0, "dup2");
+	close(s[0]);
+	close(s[1]);
+	must(driver_open(&c, 0) == STATUS_OK, "driver_open");
+	if (first_fd < 0)
+		first_fd = dup(0);
+	turn.fd = eventfd(1, EFD_CLOEXEC);
+	must(turn.fd >= 0 && loop_add(&turn, EPOLLIN), "eventfd");
+	passt.prefix_len = passt.frame_left = 0;
+	driver_start_all();
+}
+
+static void restart(uint8_t how)
+{
+	static const unsigned feature[] = { VIRTIO_NET_F_MRG_RXBUF, VIRTIO_F_EVENT_IDX,
+					    VIRTIO_F_INDIRECT, VIRTIO_NET_F_STATUS };
+
+	driver_reset();
+	for (unsigned i = 0; i < 4; i++) {
+		driver.device.acked |= 1ull << feature[i];
+		if ((how >> i & 1) != 0)
+			driver.device.acked &= ~(1ull << feature[i]);
+	}
+	for (unsigned q = 0; q < 2; q++)
+		if ((how >> (4 + q) & 1) == 0)
+			driver_start(q);
+}
+
+static void step(void)
+{
+	uint8_t what = next8(), where;
+	uint16_t n;
+
+	switch (what % 10) {
+	case 0:
+	case 1:
+		driver_adds(what % 10);
+		break;
+	case 2:
+	case 3:
+		driver_kick(what % 10 - 2);
+		break;
+	case 4:
+		loop_run();
+		break;
+	case 5:
+		peer_writes_frame(next16());
+		break;
+	case 6:
+		n = next8();
+		n = n < left ? n : (uint16_t)left;
+		peer_writes(input, n);
+		input += n;
+		left -= n;
+		break;
+	case 7:
+		n = next16();
+		peer_reads(n + 1u);
+		break;
+	case 8:
+		n = next16();
+		where = next8();
+		driver.memory[RING(where & 1) + n % 4096] = next8();
+		break;
+	case 9:
+		restart(next8());
+		break;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	input = data;
+	left = size;
+	open_device();
+	while (left > 0) {
+		step();
+		for (unsigned q = 0; q < 2; q++)
+			must(!driver.device.queue[q].running ||
+				     driver.device.queue[q].vq.taken_count == 0,
+			     "a request is kept");
+	}
+	/* What is left of a frame comes, unless the link is down. */
+	for (unsigned i = 0; i < 100 && driver.config_changes == 0; i++) {
+		peer_reads(65536);
+		loop_run();
+	}
+	must(driver.config_changes > 0 || passt.prefix_len + passt.frame_left == 0,
+	     "half a frame");
+	return 0;
+}
