@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The network device on a stream, between a hostile driver and a hostile passt. The input is a
- * list of what they do; the device must survive it, keep no request between two events, and send
- * nothing but whole frames.
+ * The network device between a hostile driver and a hostile back end: passt's stream, or two
+ * sockets that keep messages apart, as taps do. The input is a list of what they do; the device
+ * must survive it, keep no request between two events, and send nothing but whole frames.
  */
 #include "driver.h"
 
@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define AVAIL	  1024u
 #define FRAME_MAX (65535u + ETH_HLEN)
 
+static bool stream;
 static const uint8_t *input;
 static size_t left;
 
@@ -73,16 +74,17 @@ static void take(uint8_t byte)
 
 static void peer_reads(size_t max)
 {
-	static uint8_t got[65536];
-	ssize_t n = recv(PEER, got, max, MSG_DONTWAIT);
+	static uint8_t got[70000];
+	ssize_t n = recv(PEER, got, stream ? max : sizeof(got), MSG_DONTWAIT);
 
-	for (ssize_t i = 0; i < n; i++)
+	for (ssize_t i = 0; stream && i < n; i++)
 		take(got[i]);
+	must(stream || n <= 0 || (n >= 12 + ETH_HLEN && n <= 12 + 65562), "no frame");
 }
 
 static void peer_writes(const void *p, size_t len)
 {
-	(void)!send(PEER, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)!send(PEER + (len & !stream), p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void peer_writes_frame(uint32_t len)
@@ -111,7 +113,7 @@ static void driver_adds(unsigned queue)
 			uint16_t flags, next;
 		} d = { .addr = htole64(at),
 			.len = htole32(how >= 0xf0 ? len << 16 : len),
-			.flags = htole16((uint16_t)((i < count) | (queue == 0 ? 2 : 0))),
+			.flags = htole16((uint16_t)((i < count) | (queue % 2 == 0 ? 2 : 0))),
 			.next = htole16((uint16_t)((first + i + 1) % DRIVER_QUEUE)) };
 
 		if ((how & 0x0f) == 0x0f)
@@ -137,18 +139,21 @@ static void open_device(void)
 	static struct loop_source turn = { .ready = end_turn };
 	static int first_fd = -1;
 	struct device_config c = { .version = DEVICE_CONFIG_VERSION,
-				   .flags = DEVICE_STREAM,
-				   .backend_count = 1,
-				   .queues = 1 };
-	int s[2];
+				   .flags = stream ? DEVICE_STREAM : 0,
+				   .backend_count = stream ? 1 : 2,
+				   .queues = stream ? 1 : 2 };
+	int s[2], type = stream ? SOCK_STREAM : SOCK_SEQPACKET;
 
 	/* The timers of the device before; the numbers below are kept. */
 	if (first_fd > 0)
 		close_range((unsigned)first_fd, ~0u, 0);
-	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) == 0, "socketpair");
-	must(dup2(s[0], DEVICE_FD_BACKEND) >= 0 && dup2(s[1], PEER) >= 0, "dup2");
-	close(s[0]);
-	close(s[1]);
+	for (int i = 0; i < 2; i++) {
+		must(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, s) == 0, "socketpair");
+		must(dup2(s[0], DEVICE_FD_BACKEND + i) >= 0 && dup2(s[1], PEER + i) >= 0,
+		     "dup2");
+		close(s[0]);
+		close(s[1]);
+	}
 	must(driver_open(&c, 0) == STATUS_OK, "driver_open");
 	if (first_fd < 0)
 		first_fd = dup(0);
@@ -161,7 +166,7 @@ static void open_device(void)
 static void restart(uint8_t how)
 {
 	static const unsigned feature[] = { VIRTIO_NET_F_MRG_RXBUF, VIRTIO_F_EVENT_IDX,
-					    VIRTIO_F_INDIRECT, VIRTIO_NET_F_STATUS };
+					    VIRTIO_F_INDIRECT, VIRTIO_NET_F_MQ };
 
 	driver_reset();
 	for (unsigned i = 0; i < 4; i++) {
@@ -169,8 +174,8 @@ static void restart(uint8_t how)
 		if ((how >> i & 1) != 0)
 			driver.device.acked &= ~(1ull << feature[i]);
 	}
-	for (unsigned q = 0; q < 2; q++)
-		if ((how >> (4 + q) & 1) == 0)
+	for (unsigned q = 0; q < driver.device.queue_count; q++)
+		if (q < 3 ? (how >> (4 + q) & 1) == 0 : how < 0x80)
 			driver_start(q);
 }
 
@@ -179,14 +184,14 @@ static void step(void)
 	uint8_t what = next8(), where;
 	uint16_t n;
 
-	switch (what % 10) {
+	switch (what % 11) {
 	case 0:
 	case 1:
-		driver_adds(what % 10);
+		driver_adds(what / 11 % driver.device.queue_count);
 		break;
 	case 2:
 	case 3:
-		driver_kick(what % 10 - 2);
+		driver_kick(what / 11 % driver.device.queue_count);
 		break;
 	case 4:
 		loop_run();
@@ -208,10 +213,14 @@ static void step(void)
 	case 8:
 		n = next16();
 		where = next8();
-		driver.memory[RING(where & 1) + n % 4096] = next8();
+		driver.memory[RING(where % 5) + n % 4096] = next8();
 		break;
 	case 9:
 		restart(next8());
+		break;
+	case 10:
+		if (what == 10)
+			shutdown(PEER, next8() % 3);
 		break;
 	}
 }
@@ -220,10 +229,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	input = data;
 	left = size;
+	stream = next8() % 2 == 0;
 	open_device();
 	while (left > 0) {
 		step();
-		for (unsigned q = 0; q < 2; q++)
+		for (unsigned q = 0; q < driver.device.queue_count; q++)
 			must(!driver.device.queue[q].running ||
 				     driver.device.queue[q].vq.taken_count == 0,
 			     "a request is kept");

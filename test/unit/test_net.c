@@ -344,6 +344,8 @@ static const struct {
 	{ "buffers in pieces of 7", MESSAGES, MERGED, 3, 700, 7, 7, 1514, 3 },
 	{ "a header in bytes", MESSAGES, MERGED, 1, 1538, 1, 13, 1514, 1 },
 	{ "an empty piece first", MESSAGES, MERGED, 1, 1526, 0, 1526, 60, 1 },
+	{ "as many pieces as one call takes", MESSAGES, MERGED, 8, 130, 1, 1, 898, 7 },
+	{ "more pieces than one call takes", MESSAGES, MERGED, 8, 130, 1, 1, 899, 0 },
 	{ "single: a frame of 14", MESSAGES, SINGLE, 4, 1526, 1526, 1, 14, 1 },
 	{ "single: a frame of 1514", MESSAGES, SINGLE, 4, 1526, 1526, 1, 1514, 1 },
 	{ "single: a frame of 1515", MESSAGES, SINGLE, 4, 1526, 1526, 1, 1515, 0 },
