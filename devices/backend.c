@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define INFLIGHT_SIZE_PADDED 24u /* as front ends send it that do not pack the structure */
+#define ANSWER_MS	     5000 /* how long a front end may leave our answers unread */
+#define INFLIGHT_SIZE_PADDED 24u  /* as front ends send it that do not pack the structure */
 #define RING_INDEX_MASK	     0xffu
 
 #define FEATURES                                                                               \
@@ -108,7 +109,7 @@ void device_config_changed(struct device *d)
 	if (b->request_fd < 0 || (b->protocol >> VHOST_USER_PROTOCOL_F_CONFIG & 1) == 0)
 		return;
 	/* It does not wait: one who has not read the earlier ones learns no more by another. */
-	if (vhost_user_send(b->request_fd, &m) != VHOST_USER_OK)
+	if (vhost_user_send(b->request_fd, &m, 0) != VHOST_USER_OK)
 		log_guest(&b->refusals, "the front end does not hear of a changed config");
 }
 
@@ -744,7 +745,7 @@ bool backend_message(struct backend *b, struct vhost_user_message *m)
 			answer_u64(m, v == DONE ? 0 : 1);
 		}
 		m->flags = VHOST_USER_REPLY;
-		ok = vhost_user_send(b->vhost_fd, m) == VHOST_USER_OK;
+		ok = vhost_user_send(b->vhost_fd, m, ANSWER_MS) == VHOST_USER_OK;
 	}
 	vhost_user_close_fds(m);
 	return ok;

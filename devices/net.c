@@ -511,7 +511,6 @@ static void net_kick(struct device *d, unsigned i)
 	} else if (i % 2 != 0) {
 		transmit(&net.pair[i / 2]);
 	} else if (i / 2 < net.active) {
-		net.starved = false;
 		for (unsigned p = i / 2; p < net.pairs; p += net.active)
 			receive(&net.pair[p], true);
 	}

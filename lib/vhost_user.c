@@ -10,14 +10,14 @@
 
 #define VERSION_MASK 3u
 #define HEADER_SIZE  12u
-#define ROOM_MS	     5000 /* how long the other end may leave what was sent unread */
 #define CONTROL_SIZE CMSG_SPACE(sizeof(int) * VHOST_USER_REGIONS_MAX)
 
 _Static_assert(sizeof(struct vhost_user_region) == 32, "as it travels");
 _Static_assert(sizeof(((union vhost_user_payload *)0)->addr) == 40, "as it travels");
 _Static_assert(sizeof(((union vhost_user_payload *)0)->config) == 268, "as it travels");
 
-enum vhost_user_status vhost_user_send(int socket, const struct vhost_user_message *m)
+enum vhost_user_status vhost_user_send(int socket, const struct vhost_user_message *m,
+				       int timeout_ms)
 {
 	uint32_t header[3] = { m->request, m->flags | VHOST_USER_VERSION, m->size };
 	uint8_t bytes[HEADER_SIZE + sizeof(m->p)];
@@ -45,7 +45,8 @@ enum vhost_user_status vhost_user_send(int socket, const struct vhost_user_messa
 		struct pollfd p = { .fd = socket, .events = POLLOUT };
 		ssize_t n = sendmsg(socket, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (n < 0 && (errno == EINTR || (errno == EAGAIN && poll(&p, 1, ROOM_MS) > 0)))
+		if (n < 0 &&
+		    (errno == EINTR || (errno == EAGAIN && poll(&p, 1, timeout_ms) > 0)))
 			continue;
 		if (n <= 0)
 			return VHOST_USER_CLOSED;

@@ -109,11 +109,11 @@ enum vhost_user_status {
 };
 
 /*
- * Sends one message with its descriptors, waiting some seconds for room. The version goes into
- * flags here; nothing is closed.
+ * Sends one message with its descriptors, waiting that long for room at most. The version goes
+ * into flags here; nothing is closed.
  */
-enum vhost_user_status vhost_user_send(int socket, const struct vhost_user_message *m)
-	__attribute__((warn_unused_result));
+enum vhost_user_status vhost_user_send(int socket, const struct vhost_user_message *m,
+				       int timeout_ms) __attribute__((warn_unused_result));
 
 /*
  * Receives one whole message. Unless VHOST_USER_OK, no descriptor is left open. Bytes of

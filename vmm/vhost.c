@@ -70,7 +70,7 @@ static bool tell(struct vhost *v, struct vhost_user_message *m)
 		return false;
 	if (has(v, VHOST_USER_PROTOCOL_F_REPLY_ACK))
 		m->flags |= VHOST_USER_NEED_REPLY;
-	if (vhost_user_send(v->socket, m) != VHOST_USER_OK)
+	if (vhost_user_send(v->socket, m, ANSWER_MS) != VHOST_USER_OK)
 		return lost(v);
 	if (!has(v, VHOST_USER_PROTOCOL_F_REPLY_ACK))
 		return true;
@@ -85,7 +85,7 @@ static bool ask(struct vhost *v, struct vhost_user_message *m, uint32_t size)
 {
 	if (v->socket < 0)
 		return false;
-	if (vhost_user_send(v->socket, m) != VHOST_USER_OK)
+	if (vhost_user_send(v->socket, m, ANSWER_MS) != VHOST_USER_OK)
 		return lost(v);
 	if (!answer(v, m->request, m))
 		return false;
@@ -321,7 +321,7 @@ bool vhost_config_changed(struct vhost *v)
 						 .flags = VHOST_USER_REPLY,
 						 .size = 8,
 						 .p.u64 = changed ? 0 : 1 };
-		if (vhost_user_send(v->events[0], &m) != VHOST_USER_OK)
+		if (vhost_user_send(v->events[0], &m, ANSWER_MS) != VHOST_USER_OK)
 			log_warn("virtio: a back end does not take an answer");
 	}
 	return changed;

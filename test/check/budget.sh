@@ -5,8 +5,8 @@
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 table='vmm 8000
-devices 3000
-launcher 2000
+devices 3900
+launcher 2900
 lib 1200
 lib/virtio 900
 lib/chan 500

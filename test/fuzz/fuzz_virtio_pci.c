@@ -31,7 +31,7 @@ static void answer(int socket, uint32_t request, uint64_t value)
 		.request = request, .flags = VHOST_USER_REPLY, .size = 8, .p.u64 = value
 	};
 
-	if (vhost_user_send(socket, &m) != VHOST_USER_OK)
+	if (vhost_user_send(socket, &m, 1000) != VHOST_USER_OK)
 		abort();
 }
 

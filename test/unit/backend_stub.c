@@ -127,7 +127,7 @@ static void *serve(void *arg)
 			m.size = 8;
 		}
 		m.flags = VHOST_USER_REPLY;
-		if (vhost_user_send(s->own, &m) != VHOST_USER_OK)
+		if (vhost_user_send(s->own, &m, 1000) != VHOST_USER_OK)
 			break;
 		vhost_user_close_fds(&m);
 	}

@@ -64,7 +64,7 @@ static const char *const outcomes[] = { "the end", "done", "failed", "silence", 
 static enum outcome exchange(const struct vhost_user_message *m,
 			     struct vhost_user_message *reply)
 {
-	if (vhost_user_send(front, m) != VHOST_USER_OK)
+	if (vhost_user_send(front, m, 1000) != VHOST_USER_OK)
 		return ENDS;
 	if (back >= 0) {
 		struct vhost_user_message in;

@@ -137,6 +137,14 @@ static void test_words(void **state)
 	assert_int_equal(ram[0][1], 0x12);
 }
 
+/* And one more. */
+#define EIGHT                                                                                  \
+	{                                                                                      \
+		{ 0, 1, ram[0] }, { 1, 1, ram[0] }, { 2, 1, ram[0] }, { 3, 1, ram[0] },        \
+			{ 4, 1, ram[0] }, { 5, 1, ram[0] }, { 6, 1, ram[0] },                  \
+			{ 7, 1, ram[0] }, { 8, 1, ram[0] },                                    \
+	}
+
 static void test_regions(void **state)
 {
 	static const struct {
@@ -147,18 +155,8 @@ static void test_regions(void **state)
 	} rows[] = {
 		{ "one", { { 0, 1, ram[0] } }, 1, true },
 		{ "none", { { 0, 1, ram[0] } }, 0, false },
-		{ "as many as there may be",
-		  { { 0, 1, ram[0] }, { 1, 1, ram[0] }, { 2, 1, ram[0] }, { 3, 1, ram[0] } },
-		  4,
-		  true },
-		{ "one too many",
-		  { { 0, 1, ram[0] },
-		    { 1, 1, ram[0] },
-		    { 2, 1, ram[0] },
-		    { 3, 1, ram[0] },
-		    { 4, 1, ram[0] } },
-		  5,
-		  false },
+		{ "as many as there may be", EIGHT, 8, true },
+		{ "one too many", EIGHT, 9, false },
 		{ "empty", { { 0x1000, 0, ram[0] } }, 1, false },
 		{ "second is empty", { { 0, 1, ram[0] }, { 0x1000, 0, ram[0] } }, 2, false },
 		{ "ends at the very top", { { UINT64_MAX - 0xfff, 0xfff, ram[0] } }, 1, true },

@@ -34,6 +34,7 @@
 #define PAIRS	   4
 #define BYTES_MAX  (70u << 10)
 #define STREAM_MAX (65535u + ETH_HLEN)
+#define FRAMES	   gpa(4096u * (DEVICE_QUEUES_MAX + 1)) /* the first driver_alloc() */
 #define MERGED	   0ull			       /* all features: merged receive buffers */
 #define SINGLE	   BIT(VIRTIO_NET_F_MRG_RXBUF) /* without them */
 
@@ -660,11 +661,15 @@ static void test_a_full_tap(void **state)
 	assert_int_equal(all_used(1), 2);
 }
 
-/* Sends frames until passt's socket has taken only a part of one; the number of frames. */
+/* Opens a stream that takes less than a frame at once, and sends; the number of frames. */
 static unsigned fill_stream(void)
 {
+	int few = 10000;
 	unsigned sent = 0;
 
+	open_device(STREAM, 1, 0);
+	assert_int_equal(
+		setsockopt(DEVICE_FD_BACKEND, SOL_SOCKET, SO_SNDBUF, &few, sizeof(few)), 0);
 	for (; all_used(1) == (sent > 0); sent++)
 		send_frame(1, 30001, sent);
 	return sent;
@@ -688,14 +693,15 @@ static void test_a_full_stream(void **state)
 	unsigned sent;
 
 	(void)state;
-	open_device(STREAM, 1, 0);
 	sent = fill_stream();
 	assert_true(sent > 1 && sent < 50);
+	send_frame(1, 30001, sent++);
 	wakes = 0;
 	driver_serve(20);
 	assert_true(wakes < 100);
 	take_stream(0, sent);
-	assert_int_equal(all_used(1), 1);
+	driver_serve(5);
+	assert_int_equal(all_used(1), 2);
 	assert_int_equal(peer_take(0), -1);
 }
 
@@ -705,13 +711,16 @@ static void test_a_stop_in_the_middle_of_a_frame(void **state)
 	unsigned sent;
 
 	(void)state;
-	open_device(STREAM, 1, 0);
 	sent = fill_stream();
 	driver_reset();
-	memset(driver.memory, 0, DRIVER_MEMORY);
-	driver_start_all();
+	memset(driver_at(FRAMES), 0xee, 30001 * (sent + 1)); /* rings as they are, frames not */
 	take_stream(0, sent - 1); /* the last one never left the queue */
+	driver_serve(5);
 	assert_int_equal(peer_take(0), -1);
+	wakes = 0;
+	driver_serve(20);
+	assert_true(wakes < 100);
+	driver_start_all();
 	send_frame(1, 30001, sent);
 	take_stream(sent, 1);
 }
@@ -784,6 +793,91 @@ static void test_many_small_frames_at_once(void **state)
 	assert_false(take_frame(0));
 }
 
+/* A turn that gave the driver nothing, and has left a frame in the device. */
+static void test_many_frames_that_are_none(void **state)
+{
+	(void)state;
+	open_device(STREAM, 1, 0);
+	post(0, 60, 1526);
+	for (unsigned i = 0; i < 70; i++)
+		peer_send(STREAM, 0, 13, i);
+	peer_send(STREAM, 0, 60, 70);
+	driver_serve(5);
+	assert_true(take_frame(0));
+	assert_int_equal(differences(got.frame, 60, 70), 0);
+}
+
+/* More than the device reads at once: the end of one frame comes apart from its beginning. */
+static void test_large_frames_in_a_row(void **state)
+{
+	static uint8_t stream[3 * (4 + 50000)];
+	uint32_t prefix = htobe32(50000);
+
+	(void)state;
+	open_device(STREAM, 1, 0);
+	post(0, 3, 60000);
+	for (unsigned i = 0; i < 3; i++) {
+		memcpy(stream + i * 50004, &prefix, 4);
+		fill(stream + i * 50004 + 4, 50000, i);
+	}
+	assert_int_equal(send(peer[0], stream, sizeof(stream), MSG_DONTWAIT), sizeof(stream));
+	driver_serve(5);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(take_frame(0));
+		assert_int_equal(differences(got.frame, 50000, i), 0);
+	}
+}
+
+/* Without large frames to come, a buffer too small for any is no room, but one of two is. */
+static void test_a_small_buffer_waits_for_others(void **state)
+{
+	(void)state;
+	open_device(MESSAGES, 1, 0);
+	post(0, 1, 1000);
+	peer_send(MESSAGES, 0, 1200, 1);
+	driver_serve(30);
+	post(0, 1, 1526);
+	assert_true(take_frame(0));
+	assert_int_equal(got.buffers, 2);
+	assert_int_equal(differences(got.frame, 1200, 1), 0);
+}
+
+/* Whether the driver is asked to kick when it adds a buffer. */
+static bool wants_kick(unsigned queue)
+{
+	const struct device_queue *q = &driver.device.queue[queue];
+	const uint8_t *used = driver_at(q->layout.used);
+	uint16_t flags, event;
+
+	memcpy(&flags, used, sizeof(flags));
+	memcpy(&event, used + 4 + 8 * DRIVER_QUEUE, sizeof(event));
+	return device_has(&driver.device, VIRTIO_F_EVENT_IDX) ? event == q->vq.next_avail
+							      : flags == 0;
+}
+
+static void test_kicks_that_are_wanted(void **state)
+{
+	static const uint64_t rows[] = { 0, BIT(VIRTIO_F_EVENT_IDX) };
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(rows); i++) {
+		open_device(MESSAGES, 1, rows[i]);
+		assert_true(wants_kick(0));
+		assert_true(wants_kick(1));
+		send_frame(1, 60, 1);
+		assert_true(wants_kick(1));
+		post(0, 60, 1526);
+		assert_false(wants_kick(0)); /* there are buffers */
+		for (unsigned f = 0; f < 60; f++)
+			peer_send(MESSAGES, 0, 60, 1);
+		driver_serve(5);
+		assert_true(wants_kick(0)); /* there are none */
+		while (wants_kick(1))
+			send_frame(1, 30000, 1);
+		assert_int_equal(driver.broken[0] + driver.broken[1], 0);
+	}
+}
+
 /* One turn's frames of a queue do not exceed 64; the rest comes in the next. */
 static void test_a_turn_is_bounded(void **state)
 {
@@ -853,6 +947,37 @@ static void test_a_closed_back_end(void **state)
 	}
 }
 
+/* passt sends no more, though it would still take frames. */
+static void test_a_half_closed_stream(void **state)
+{
+	(void)state;
+	open_device(STREAM, 1, 0);
+	post(0, 4, 1526);
+	assert_int_equal(shutdown(peer[0], SHUT_WR), 0);
+	driver_serve(5);
+	assert_link_down();
+	assert_int_equal(peer_take(0), -1);
+}
+
+/* One of several has gone: so has the link, in both directions, for all pairs. */
+static void test_one_closed_back_end_of_two(void **state)
+{
+	(void)state;
+	open_device(MESSAGES, 2, 0);
+	post(0, 4, 1526);
+	close(peer[0]);
+	peer[0] = -1;
+	driver_serve(5);
+	peer_send(MESSAGES, 1, 60, 1);
+	post(0, 4, 1526);
+	driver_serve(5);
+	assert_false(take_frame(0));
+	send_frame(3, 60, 1);
+	assert_int_equal(all_used(3), 1);
+	assert_int_equal(peer_take(1), -1);
+	assert_link_down();
+}
+
 /* What passt sent before it ended still comes. */
 static void test_the_last_frame_of_a_stream(void **state)
 {
@@ -872,7 +997,6 @@ static void test_the_last_frame_of_a_stream(void **state)
 static void test_a_stream_that_ends_when_full(void **state)
 {
 	(void)state;
-	open_device(STREAM, 1, 0);
 	fill_stream();
 	close(peer[0]);
 	peer[0] = -1;
@@ -1169,6 +1293,19 @@ static void test_rates(void **state)
 			frames++;
 		assert_int_equal(frames, rows[i].burst);
 	}
+}
+
+/* A frame is paid for once, however often somebody looks. */
+static void test_a_frame_is_paid_for_once(void **state)
+{
+	(void)state;
+	open_limited(MESSAGES, 0, 3);
+	send_frame(1, 60, 0);
+	for (unsigned i = 0; i < 10; i++)
+		driver_kick(1);
+	for (unsigned i = 0; i < 4; i++)
+		send_frame(1, 60, i);
+	assert_int_equal(all_used(1), 4);
 }
 
 /* What has to wait goes on by itself. */
@@ -1578,14 +1715,20 @@ int main(void)
 		cmocka_unit_test(test_headers_of_the_tap),
 		cmocka_unit_test(test_a_slow_guest_recovers),
 		cmocka_unit_test(test_a_large_frame_waits_a_little),
+		cmocka_unit_test(test_a_small_buffer_waits_for_others),
 		cmocka_unit_test(test_a_full_tap),
 		cmocka_unit_test(test_a_full_stream),
 		cmocka_unit_test(test_a_stop_in_the_middle_of_a_frame),
 		cmocka_unit_test(test_a_stream_byte_by_byte),
 		cmocka_unit_test(test_a_stop_in_the_middle_of_a_received_frame),
 		cmocka_unit_test(test_many_small_frames_at_once),
+		cmocka_unit_test(test_many_frames_that_are_none),
+		cmocka_unit_test(test_large_frames_in_a_row),
 		cmocka_unit_test(test_a_turn_is_bounded),
+		cmocka_unit_test(test_kicks_that_are_wanted),
 		cmocka_unit_test(test_a_closed_back_end),
+		cmocka_unit_test(test_a_half_closed_stream),
+		cmocka_unit_test(test_one_closed_back_end_of_two),
 		cmocka_unit_test(test_the_last_frame_of_a_stream),
 		cmocka_unit_test(test_a_stream_that_ends_when_full),
 		cmocka_unit_test(test_lengths_that_passt_never_sends),
@@ -1596,6 +1739,7 @@ int main(void)
 		cmocka_unit_test(test_pairs_that_wait),
 		cmocka_unit_test(test_one_pair_of_many),
 		cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_a_frame_is_paid_for_once),
 		cmocka_unit_test(test_a_rate_lets_all_through_in_time),
 		cmocka_unit_test(test_tap_frames),
 		cmocka_unit_test(test_tap_sends_large_frames),

@@ -512,7 +512,7 @@ static void changed_config_is_told_with_a_new_generation(void **state)
 	drive();
 	assert_int_equal(get(DEVICE, 4), 0x04030201);
 	stub.config[1] = 9;
-	assert_int_equal(vhost_user_send(stub.event_fd, &m), VHOST_USER_OK);
+	assert_int_equal(vhost_user_send(stub.event_fd, &m, 1000), VHOST_USER_OK);
 	virtio_pci_poll(&device, p);
 	assert_true(poll(p, VIRTIO_PCI_POLLS, 1000) > 0);
 	assert_false(virtio_pci_polled(&device, p));
