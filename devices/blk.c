@@ -519,7 +519,11 @@ static enum status blk_open(struct device *d, const struct device_config *c)
 	struct blk_config config = { .seg_max = htole32(VIRTQ_SEGS_MAX - 2), .writeback = 1 };
 	int result;
 
-	memset(&blk, 0, sizeof(blk));
+	memset(&blk, 0, offsetof(struct blk, request)); /* whose pages nobody has touched yet */
+	blk.free_count = 0;
+	memset(blk.in_flight, 0, sizeof(blk.in_flight));
+	memset(blk.called, 0, sizeof(blk.called));
+	blk.starved = false;
 	blk.device = d;
 	blk.read_only = (c->flags & DEVICE_READ_ONLY) != 0;
 	memcpy(blk.serial, c->u.blk.serial, sizeof(blk.serial));

@@ -77,7 +77,7 @@ struct connection {
 	bool host_ended; /* no more bytes come from the host's end */
 	bool guest_sends_no_more, guest_reads_no_more; /* what the guest has said */
 	uint32_t start, filled;			       /* of buffer; until open: of the line */
-	uint8_t buffer[BUFFER];
+	uint8_t *buffer; /* BUFFER bytes; last, as new_connection() leaves it alone */
 };
 
 static struct vsock {
@@ -94,6 +94,9 @@ static struct vsock {
 	struct virtq_req req;
 	struct log_limit odd;
 } vsock;
+
+/* By themselves, so that what nobody uses is never touched. */
+static uint8_t buffers[CONNECTIONS_MAX][BUFFER];
 
 static void deliver(void);
 
@@ -161,7 +164,6 @@ static struct connection *new_connection(enum state state)
 
 		if (c->state != FREE)
 			continue;
-		/* Not the buffer: its pages stay untouched until they are needed. */
 		memset(c, 0, offsetof(struct connection, buffer));
 		c->state = state;
 		c->generation = generation;
@@ -696,6 +698,7 @@ static enum status vsock_open(struct device *d, const struct device_config *c)
 	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
 		vsock.connection[i].state = FREE;
 		vsock.connection[i].source.fd = -1;
+		vsock.connection[i].buffer = buffers[i];
 	}
 	vsock.device = d;
 	vsock.cid = c->u.vsock.cid;

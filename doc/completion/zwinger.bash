@@ -4,16 +4,16 @@
 
 _zwinger() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='run check help' reply=''
+	local commands='run check device help' reply=''
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		reply="$commands --help --version"
 	elif [ "${COMP_WORDS[1]}" = help ]; then
-		[ "$COMP_CWORD" = 2 ] && reply='run check'
+		[ "$COMP_CWORD" = 2 ] && reply='run check device'
 	elif [ "${COMP_WORDS[1]}" = check ]; then
 		reply='--help'
-	elif [ "${COMP_WORDS[1]}" = run ]; then
+	elif [ "${COMP_WORDS[1]}" = run ] || [ "${COMP_WORDS[1]}" = device ]; then
 		# "--option=value" comes as three words where '=' breaks them.
 		if [ "$word" = '=' ]; then
 			word=''
@@ -21,7 +21,7 @@ _zwinger() {
 			before=${COMP_WORDS[COMP_CWORD - 2]}
 		fi
 		case $before in
-		--kernel | --initrd)
+		--kernel | --initrd | --socket)
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 			return
@@ -30,9 +30,20 @@ _zwinger() {
 		--cpus) reply='1 2 4 8' ;;
 		--escape) reply='none' ;;
 		--append) reply='console=ttyS0' ;;
+		--disk) reply='file= socket=' ;;
+		--net) reply='passt tap= fd=' ;;
+		--console) reply='hvc name=' ;;
+		--vsock) reply='cid=' ;;
+		--share) reply='path= socket=' ;;
+		--balloon) reply='size=' ;;
 		*)
-			reply='--kernel --initrd --append --memory --cpus --huge-pages --prefault
-				--no-reboot --escape --timing --help'
+			reply='--disk --net --console --vsock --balloon --help'
+			if [ "${COMP_WORDS[1]}" = device ]; then
+				reply="$reply --socket --rng"
+			else
+				reply="$reply --kernel --initrd --append --memory --cpus --share --no-rng --huge-pages --prefault
+					--no-reboot --escape --timing"
+			fi
 			;;
 		esac
 	fi

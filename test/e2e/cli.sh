@@ -199,7 +199,7 @@ rss() { awk '/RssAnon/ { s += $2 } END { print s }' "/proc/$1/status" "/proc/$2/
 flat() { # NAME: the memory of $pid and its child, while something floods them
 	local vmm before after
 	sleep 0.5
-	vmm=$(pgrep -P "$pid")
+	vmm=$(pgrep -P "$pid" -x zwinger-vmm)
 	before=$(rss "$pid" "$vmm")
 	sleep 1.5
 	after=$(rss "$pid" "$vmm")
@@ -248,13 +248,13 @@ if [ -n "$kvm" ]; then
 	# Other signals than this one do not reach a process 1 of a namespace from outside.
 	start; pkill -KILL -P "$pid"; ended "a killed VMM process" 13 "killed by signal 9"
 	start
-	vmm=$(pgrep -P "$pid")
+	vmm=$(pgrep -P "$pid" -x zwinger-vmm)
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null
 	if [ -n "$vmm" ] && gone "$vmm" 1; then ok "the VMM process dies with its launcher"; else no "the VMM process outlives its launcher"; fi
 	# One that cannot notice by itself, as a process that hangs or was taken over.
 	start
-	vmm=$(pgrep -P "$pid")
+	vmm=$(pgrep -P "$pid" -x zwinger-vmm)
 	kill -STOP "$vmm"
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# What a running zwinger-vmm holds, by /proc, against what it should hold: descriptors, capabilities,
-# namespaces, file system, mappings, limits. Once started by root, once by an ordinary user.
+# What a running zwinger-vmm and each device process hold, by /proc, against what they should hold:
+# descriptors, capabilities, namespaces, file system, mappings, limits. Once started by root, once by
+# an ordinary user.
 #
 # usage: sandbox.sh ZWINGER
 set -u
@@ -45,6 +46,8 @@ descriptors() {
 		pipe:*) ! readlink "/proc/$pid/fd/"* | grep -qFx "$n" || n=pipe-to-launcher ;;
 		anon_inode:*) n=${n#anon_inode:} ;;
 		'/memfd:guest-ram (deleted)',*) n=memfd:guest-ram ;;
+		*,'character special file a:c8') n=tap ;;
+		*,'regular file 0:0') n=file:${n##*/} ;;
 		esac
 		echo "$fd $(stat -c %A "/proc/$vmm/fd/$fd" | cut -c2-3) $n"
 	done
@@ -62,28 +65,21 @@ threads() {
 
 # compare WHO USER-NAMESPACE: all rows, for the process $vmm that $pid has started.
 compare() {
-	local other ns task wanted
+	local other ns task wanted n
 	who=$1
 	row "descriptors" "$(descriptors)" "0 rw null
 1 rw null
 2 -w pipe-to-launcher
 3 rw socket-0005
-4 rw kvm
-7 rw socket-0001
-8 rw [eventfd]
-9 rw kvm-vm
-10 rw memfd:guest-ram
-11 rw [timerfd]
-12 rw kvm-vcpu:0
-13 rw kvm-vcpu:1"
+$holds"
 	for other in CapInh CapPrm CapEff CapBnd CapAmb; do
 		row "$other" "$(status $other)" 0000000000000000
 	done
 	row "NoNewPrivs" "$(status NoNewPrivs)" 1
 	wanted=''
 	for task in $(threads); do wanted+="$(awk '/^Seccomp(_filters)?:/ { printf "%s ", $2 }' "$task/status"),"; done
-	row "seccomp: both filters in $((cpus + 1)) threads" "$wanted" "2 2 ,2 2 ,2 2 ,"
-	row "threads" "$(threads | wc -l)" $((cpus + 1))
+	row "seccomp: $filters filters in each thread" "$wanted" "$(for ((n = 0; n < count; n++)); do printf '2 %s ,' "$filters"; done)"
+	row "threads" "$(threads | wc -l)" "$count"
 	row "no children" "$(pgrep -P "$vmm")" ""
 	row "user and group ids are all the same" "$(printf '%s\n' $(status Uid; status Gid) | sort -u | wc -l)" "$3"
 	row "user id is not root's" "$([ "$(status Uid | cut -d' ' -f1)" -gt 0 ] && echo yes)" yes
@@ -104,12 +100,12 @@ compare() {
 	row "no memory is both writable and executable" "$(grep -E '^[^ ]+ .w.?x' "/proc/$vmm/maps")" ""
 	row "no code but the program's and the kernel's" \
 		"$(awk '$2 ~ /x/ { n = split($6, part, "/"); print part[n] }' "/proc/$vmm/maps" | sort -u | tr '\n' ' ')" \
-		"[vdso] [vsyscall] zwinger-vmm "
+		"[vdso] [vsyscall] $program "
 	row "environment is empty" "$(wc -c <"/proc/$vmm/environ")" 0
-	row "arguments" "$(tr '\0' ' ' <"/proc/$vmm/cmdline")" "zwinger-vmm "
+	row "arguments" "$(tr '\0' ' ' <"/proc/$vmm/cmdline")" "$program "
 	row "limit: core dumps" "$(limit 'Max core file size')" "0 0"
-	row "limit: open files" "$(limit 'Max open files')" "80 80"
-	row "limit: size of files" "$(limit 'Max file size')" "$memory $memory"
+	row "limit: open files" "$(limit 'Max open files')" "$files $files"
+	row "limit: size of files" "$(limit 'Max file size')" "$size $size"
 	row "its own user may not look into it" "$(stat -c %u "/proc/$vmm/maps")" 0
 	row "umask" "$(status Umask)" 0077
 	row "traced by nobody" "$(status TracerPid)" 0
@@ -131,17 +127,70 @@ finish() {
 	pid=''
 }
 
-run=("$zwinger" run --kernel "$work/spin" --memory 64M --cpus "$cpus")
+# Each device with what it holds behind the control socket; a VMM that has only a console.
+vmm_row() {
+	program=zwinger-vmm filters=2 count=$((cpus + 1)) files=80 size=$memory holds="4 rw kvm
+7 rw socket-0001
+8 rw [eventfd]
+9 rw kvm-vm
+10 rw memfd:guest-ram
+11 rw [timerfd]
+12 rw kvm-vcpu:0
+13 rw kvm-vcpu:1"
+	compare "$1" "$2" 1
+}
+# device_row NAME FILES SIZE DESCRIPTOR...: what it is, from number 4 on.
+device_row() {
+	local n=5 d
+	program=$1 filters=1 count=1 files=$2 size=$3 holds="4 rw socket-0001"
+	shift 3
+	for d in "$@"; do
+		holds+="
+$n rw $d"
+		n=$((n + 1))
+	done
+	if vmm=$(pgrep -P "$pid" -x "$program"); then
+		compare "$program" "" 1
+	else
+		row "$program runs" no yes
+	fi
+}
+
+run=("$zwinger" run --kernel "$work/spin" --memory 64M --cpus "$cpus" --no-rng)
 # What must not be inherited: descriptors, the environment, a directory.
 cd /usr || exit 1
 SECRET=1 "${run[@]}" </dev/null >/dev/null 2>"$work/err" 20</etc/passwd 30>"$work/leak" &
 pid=$! who="by root"
 if await; then
-	compare "by root" "" 1
+	vmm_row "by root" ""
 	row "user id is nobody else's" "$([ "$(status Uid | cut -d' ' -f1)" -ge $((0x5a000000)) ] && echo yes)" yes
 	row "no further groups" "$(status Groups)" ""
 fi
 finish
+
+# The devices, before a driver has come: guest memory is not even mapped. The last socket of each was
+# made by the VMM, in its own network namespace.
+truncate -s 1M "$work/disk"
+tap=()
+if ip tuntap add dev zwsb0 mode tap vnet_hdr 2>/dev/null; then
+	tap=(--net tap=zwsb0)
+else
+	echo "skipped: zwinger-net, since this host gives no tap"
+fi
+"$zwinger" run --kernel "$work/spin" --memory 64M --disk "file=$work/disk" "${tap[@]}" --console "name=a,socket=$work/port" \
+	--vsock "cid=9,path=$work/vsock" --balloon size=0 </dev/null >/dev/null 2>"$work/err" &
+pid=$! who="devices"
+if await; then
+	unlimited="unlimited"
+	device_row zwinger-blk 257 $unlimited file:disk '[eventpoll]' '[io_uring]' '[timerfd]' socket-
+	[ ${#tap[@]} = 0 ] || device_row zwinger-net 257 274560 tap '[eventpoll]' '[timerfd]' '[timerfd]' socket-
+	device_row zwinger-console 263 274560 socket-0001 '[eventpoll]' socket-
+	device_row zwinger-vsock 321 274560 socket-0001 '[eventpoll]' '[timerfd]' socket-
+	device_row zwinger-balloon 255 $unlimited '[eventpoll]' socket-
+	device_row zwinger-rng 256 274560 '[eventpoll]' '[timerfd]' socket-
+fi
+finish
+[ ${#tap[@]} = 0 ] || ip link del zwsb0
 
 group=$(getent group kvm | cut -d: -f3)
 ordinary=(setpriv --reuid 65534 --regid 65534 --groups "${group:-65534}" --inh-caps -all)
@@ -157,7 +206,7 @@ else
 		</dev/null >/dev/null 2>"$work/err" 20</etc/passwd 30>"$work/leak2" &
 	pid=$! who="by a user"
 	if await; then
-		compare "by a user" user 1
+		vmm_row "by a user" user
 		row "maps one user id" "$(tr -s ' ' <"/proc/$vmm/uid_map" | sed 's/^ //')" "65534 65534 1"
 	fi
 	finish

@@ -857,23 +857,24 @@ static bool wants_kick(unsigned queue)
 
 static void test_kicks_that_are_wanted(void **state)
 {
-	static const uint64_t rows[] = { 0, BIT(VIRTIO_F_EVENT_IDX) };
+	static const struct {
+		uint64_t without;
+		bool with_buffers; /* an old wish is not taken back with EVENT_IDX */
+	} rows[] = { { 0, true }, { BIT(VIRTIO_F_EVENT_IDX), false } };
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(rows); i++) {
-		open_device(MESSAGES, 1, rows[i]);
+		open_device(MESSAGES, 1, rows[i].without);
 		assert_true(wants_kick(0));
 		assert_true(wants_kick(1));
 		send_frame(1, 60, 1);
 		assert_true(wants_kick(1));
 		post(0, 60, 1526);
-		assert_false(wants_kick(0)); /* there are buffers */
+		assert_int_equal(wants_kick(0), rows[i].with_buffers);
 		for (unsigned f = 0; f < 60; f++)
 			peer_send(MESSAGES, 0, 60, 1);
 		driver_serve(5);
 		assert_true(wants_kick(0)); /* there are none */
-		while (wants_kick(1))
-			send_frame(1, 30000, 1);
 		assert_int_equal(driver.broken[0] + driver.broken[1], 0);
 	}
 }
