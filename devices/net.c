@@ -108,7 +108,6 @@ static void link_down(struct device *d, const char *why)
 	net.up = false;
 	for (unsigned i = 0; i < net.pairs; i++)
 		loop_remove(&net.pair[i].source);
-	in.from = in.to = out.from = out.to = 0;
 	memset(&d->config[offsetof(struct config, status)], 0, 2);
 	device_config_changed(d);
 }
@@ -340,17 +339,12 @@ static size_t stream_write(struct pair *p, int count)
 /* True if no part of an earlier frame is left to be sent. */
 static bool stream_drained(struct pair *p)
 {
-	size_t sent;
-
-	if (out.from == out.to)
-		return true;
-	ranges[0] =
-		(struct iovec){ .iov_base = out.data + out.from, .iov_len = out.to - out.from };
-	sent = stream_write(p, 1);
-	if (!net.up)
-		return true; /* nothing is left of it */
-	out.from += sent;
-	return out.from == out.to;
+	if (out.from < out.to) {
+		ranges[0] = (struct iovec){ .iov_base = out.data + out.from,
+					    .iov_len = out.to - out.from };
+		out.from += stream_write(p, 1);
+	}
+	return !net.up || out.from == out.to;
 }
 
 /*

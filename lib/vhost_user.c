@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define VERSION_MASK 3u
@@ -84,9 +85,35 @@ static bool take_fds(struct vhost_user_message *m, struct msghdr *msg)
 	return ok;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* True once there is something to read; without a deadline (-1) reading itself waits. */
+static bool wait_until(int socket, int64_t deadline_ms)
+{
+	struct pollfd p = { .fd = socket, .events = POLLIN };
+	int n = -1;
+
+	if (deadline_ms < 0)
+		return true;
+	while (n < 0) {
+		int64_t left = deadline_ms - now_ms();
+
+		n = poll(&p, 1, left > 0 ? (int)left : 0);
+		if (n < 0 && errno != EINTR)
+			return false;
+	}
+	return n > 0;
+}
+
 /* Exactly len bytes. Descriptors may come with any of them. */
 static enum vhost_user_status receive(int socket, struct vhost_user_message *m, void *out,
-				      size_t len, int timeout_ms)
+				      size_t len, int64_t deadline_ms)
 {
 	uint8_t *bytes = out;
 
@@ -97,10 +124,9 @@ static enum vhost_user_status receive(int socket, struct vhost_user_message *m, 
 				      .msg_iovlen = 1,
 				      .msg_control = control,
 				      .msg_controllen = sizeof(control) };
-		struct pollfd p = { .fd = socket, .events = POLLIN };
 		ssize_t n;
 
-		if (timeout_ms >= 0 && poll(&p, 1, timeout_ms) == 0)
+		if (!wait_until(socket, deadline_ms))
 			return VHOST_USER_CLOSED;
 		n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
 		if (n < 0 && errno == EINTR)
@@ -118,11 +144,13 @@ static enum vhost_user_status receive(int socket, struct vhost_user_message *m, 
 enum vhost_user_status vhost_user_receive(int socket, struct vhost_user_message *m,
 					  int timeout_ms)
 {
+	/* For the whole message: the other end may send it a byte at a time. */
+	int64_t deadline_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
 	enum vhost_user_status st;
 	uint32_t header[3];
 
 	memset(m, 0, sizeof(*m));
-	st = receive(socket, m, header, sizeof(header), timeout_ms);
+	st = receive(socket, m, header, sizeof(header), deadline_ms);
 	if (st == VHOST_USER_OK) {
 		m->request = header[0];
 		m->flags = header[1];
@@ -130,7 +158,7 @@ enum vhost_user_status vhost_user_receive(int socket, struct vhost_user_message 
 		if ((m->flags & VERSION_MASK) != VHOST_USER_VERSION || m->size > sizeof(m->p))
 			st = VHOST_USER_BAD;
 		else
-			st = receive(socket, m, &m->p, m->size, timeout_ms);
+			st = receive(socket, m, &m->p, m->size, deadline_ms);
 	}
 	if (st != VHOST_USER_OK)
 		vhost_user_close_fds(m);

@@ -117,7 +117,7 @@ enum vhost_user_status vhost_user_send(int socket, const struct vhost_user_messa
 
 /*
  * Receives one whole message. Unless VHOST_USER_OK, no descriptor is left open. Bytes of
- * the payload that were not sent are 0. timeout_ms -1 waits for ever.
+ * the payload that were not sent are 0. timeout_ms is for all of it; -1 waits for ever.
  */
 enum vhost_user_status vhost_user_receive(int socket, struct vhost_user_message *m,
 					  int timeout_ms) __attribute__((warn_unused_result));

@@ -98,27 +98,33 @@ static void release(struct virtq *q, uint16_t head)
 	q->taken_count--;
 }
 
+/* The region is shared with the front end: what is judged must be what is used. */
+static uint16_t once(const uint16_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
 bool virtq_track(struct virtq *q, struct virtq_inflight *r, size_t len)
 {
-	uint16_t used_idx, count = 0;
+	uint16_t used_idx = q->next_used, count = 0;
 
 	if (len < sizeof(*r) + q->size * sizeof(r->desc[0]))
 		return false;
 	if (r->version == 0) {
 		r->version = INFLIGHT_VERSION;
 		r->desc_num = q->size;
-		r->used_idx = q->next_used;
+		r->used_idx = used_idx;
 	}
-	if (r->version != INFLIGHT_VERSION || r->desc_num != q->size ||
-	    !gmem_load16_acquire(q->mem, at(q->used, 2), &used_idx))
+	if (r->version != INFLIGHT_VERSION || r->desc_num != q->size)
 		return false;
 	if (r->used_idx != used_idx) {
 		/* The process ended between publishing the last batch and noting it down. */
-		uint16_t head = r->last_batch_head, n = (uint16_t)(used_idx - r->used_idx);
+		uint16_t head = once(&r->last_batch_head),
+			 n = (uint16_t)(used_idx - r->used_idx);
 
 		for (; n > 0 && n <= q->size && head < q->size; n--) {
 			r->desc[head].inflight = 0;
-			head = r->desc[head].next;
+			head = once(&r->desc[head].next);
 		}
 		r->used_idx = used_idx;
 	}
@@ -134,7 +140,6 @@ bool virtq_track(struct virtq *q, struct virtq_inflight *r, size_t len)
 	}
 	q->counter = count > 0 ? r->desc[q->again[count - 1]].counter : 0;
 	q->again_count = count;
-	q->next_used = q->called_at = used_idx;
 	q->next_avail = (uint16_t)(used_idx + count);
 	q->inflight = r;
 	return true;

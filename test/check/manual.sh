@@ -58,7 +58,7 @@ complete() { # WORD...: what the last of them may become
 	bash -c 'source "$1"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _zwinger; echo "${COMPREPLY[*]}"' \
 		- "$completion" "$@" 2>/dev/null
 }
-[ "$(complete zwinger ch)" = check ] && [ "$(complete zwinger run --no)" = --no-reboot ] &&
+[ "$(complete zwinger ch)" = check ] && [ "$(complete zwinger run --no-re)" = --no-reboot ] &&
 	[ "$(complete zwinger run --kernel doc/ma)" = doc/man ] &&
 	[ "$(complete zwinger run --kernel = doc/ma)" = doc/man ] &&
 	echo "ok completion completes" || fail "completion does not complete"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: ISC */
+#ifdef __clang__ /* which in C11 wants rows to end in ", )" */
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -454,12 +458,12 @@ static const struct {
 	{ "an empty write", FRESH, ASKED, CONFIG(VHOST_USER_SET_CONFIG, 12, 0, 0), DONE },
 	{ "a write of another size", FRESH, ASKED, CONFIG(VHOST_USER_SET_CONFIG, 16, 0, 8), ENDS },
 
-	{ "inflight of no queue", FRESH, QUIET, INFLIGHT(VHOST_USER_GET_INFLIGHT_FD, 20, 0, 0, 0, 8), ENDS },
-	{ "inflight of two queues", FRESH, QUIET, INFLIGHT(VHOST_USER_GET_INFLIGHT_FD, 20, 0, 0, 2, 8), ENDS },
-	{ "inflight of no size", FRESH, QUIET, INFLIGHT(VHOST_USER_GET_INFLIGHT_FD, 20, 0, 0, 1, 0), ENDS },
-	{ "inflight of size 512", FRESH, QUIET, INFLIGHT(VHOST_USER_GET_INFLIGHT_FD, 20, 0, 0, 1, 512), ENDS },
-	{ "inflight, cut", FRESH, QUIET, INFLIGHT(VHOST_USER_GET_INFLIGHT_FD, 16, 0, 0, 1, 8), ENDS },
-	{ "no inflight file", FRESH, ASKED, INFLIGHT(VHOST_USER_SET_INFLIGHT_FD, 20, 4096, 0, 1, 8), ENDS },
+	{ "inflight of no queue", FRESH, QUIET, INFLIGHT(VHOST_USER_GET_INFLIGHT_FD, 20, 0, 0, 0, 8, .fd_count = 0), ENDS },
+	{ "inflight of two queues", FRESH, QUIET, INFLIGHT(VHOST_USER_GET_INFLIGHT_FD, 20, 0, 0, 2, 8, .fd_count = 0), ENDS },
+	{ "inflight of no size", FRESH, QUIET, INFLIGHT(VHOST_USER_GET_INFLIGHT_FD, 20, 0, 0, 1, 0, .fd_count = 0), ENDS },
+	{ "inflight of size 512", FRESH, QUIET, INFLIGHT(VHOST_USER_GET_INFLIGHT_FD, 20, 0, 0, 1, 512, .fd_count = 0), ENDS },
+	{ "inflight, cut", FRESH, QUIET, INFLIGHT(VHOST_USER_GET_INFLIGHT_FD, 16, 0, 0, 1, 8, .fd_count = 0), ENDS },
+	{ "no inflight file", FRESH, ASKED, INFLIGHT(VHOST_USER_SET_INFLIGHT_FD, 20, 4096, 0, 1, 8, .fd_count = 0), ENDS },
 	{ "inflight too small", FRESH, ASKED, INFLIGHT(VHOST_USER_SET_INFLIGHT_FD, 20, 100, 0, 1, 8, .fd_count = 1, .fd = { MEMORY }), FAILED },
 	{ "inflight file too small", FRESH, ASKED, INFLIGHT(VHOST_USER_SET_INFLIGHT_FD, 20, 4096, 0, 1, 8, .fd_count = 1, .fd = { SMALL }), FAILED },
 	{ "inflight behind the file", FRESH, ASKED, INFLIGHT(VHOST_USER_SET_INFLIGHT_FD, 20, 4096, 2 * REGION, 1, 8, .fd_count = 1, .fd = { MEMORY }), FAILED },

@@ -661,15 +661,17 @@ static void test_a_full_tap(void **state)
 	assert_int_equal(all_used(1), 2);
 }
 
-/* Opens a stream that takes less than a frame at once, and sends; the number of frames. */
-static unsigned fill_stream(void)
+/* What a stream takes before it is full: less than a frame, or several whole ones. */
+static const int stream_room[] = { 10000, 200000 };
+
+/* Opens such a stream and sends until a frame stays in the queue; the number of frames. */
+static unsigned fill_stream(int room)
 {
-	int few = 10000;
 	unsigned sent = 0;
 
 	open_device(STREAM, 1, 0);
 	assert_int_equal(
-		setsockopt(DEVICE_FD_BACKEND, SOL_SOCKET, SO_SNDBUF, &few, sizeof(few)), 0);
+		setsockopt(DEVICE_FD_BACKEND, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
 	for (; all_used(1) == (sent > 0); sent++)
 		send_frame(1, 30001, sent);
 	return sent;
@@ -690,39 +692,41 @@ static void take_stream(unsigned first, unsigned count)
 
 static void test_a_full_stream(void **state)
 {
-	unsigned sent;
-
 	(void)state;
-	sent = fill_stream();
-	assert_true(sent > 1 && sent < 50);
-	send_frame(1, 30001, sent++);
-	wakes = 0;
-	driver_serve(20);
-	assert_true(wakes < 100);
-	take_stream(0, sent);
-	driver_serve(5);
-	assert_int_equal(all_used(1), 2);
-	assert_int_equal(peer_take(0), -1);
+	for (unsigned i = 0; i < COUNT(stream_room); i++) {
+		unsigned sent = fill_stream(stream_room[i]);
+
+		assert_true(sent > 1 && sent < 50);
+		send_frame(1, 30001, sent++);
+		wakes = 0;
+		driver_serve(20);
+		assert_true(wakes < 100);
+		take_stream(0, sent);
+		driver_serve(5);
+		assert_int_equal(all_used(1), 2);
+		assert_int_equal(peer_take(0), -1);
+	}
 }
 
 /* The queue stops between two parts of a frame, and its memory is no longer what it was. */
 static void test_a_stop_in_the_middle_of_a_frame(void **state)
 {
-	unsigned sent;
-
 	(void)state;
-	sent = fill_stream();
-	driver_reset();
-	memset(driver_at(FRAMES), 0xee, 30001 * (sent + 1)); /* rings as they are, frames not */
-	take_stream(0, sent - 1); /* the last one never left the queue */
-	driver_serve(5);
-	assert_int_equal(peer_take(0), -1);
-	wakes = 0;
-	driver_serve(20);
-	assert_true(wakes < 100);
-	driver_start_all();
-	send_frame(1, 30001, sent);
-	take_stream(sent, 1);
+	for (unsigned i = 0; i < COUNT(stream_room); i++) {
+		unsigned sent = fill_stream(stream_room[i]);
+
+		driver_reset();
+		memset(driver_at(FRAMES), 0, 30001 * (sent + 1)); /* the rings stay */
+		take_stream(0, sent - 1); /* the last one never left the queue */
+		driver_serve(5);
+		assert_int_equal(peer_take(0), -1);
+		wakes = 0;
+		driver_serve(20);
+		assert_true(wakes < 100);
+		driver_start_all();
+		send_frame(1, 30001, sent);
+		take_stream(sent, 1);
+	}
 }
 
 static void test_a_stream_byte_by_byte(void **state)
@@ -998,12 +1002,14 @@ static void test_the_last_frame_of_a_stream(void **state)
 static void test_a_stream_that_ends_when_full(void **state)
 {
 	(void)state;
-	fill_stream();
-	close(peer[0]);
-	peer[0] = -1;
-	send_frame(1, 60, 1);
-	assert_int_equal(all_used(1), 2);
-	assert_link_down();
+	for (unsigned i = 0; i < COUNT(stream_room); i++) {
+		fill_stream(stream_room[i]);
+		close(peer[0]);
+		peer[0] = -1;
+		send_frame(1, 60, 1);
+		assert_int_equal(all_used(1), 2);
+		assert_link_down();
+	}
 }
 
 static void test_lengths_that_passt_never_sends(void **state)

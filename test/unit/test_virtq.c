@@ -900,6 +900,7 @@ static void test_restart_with_a_full_ring(void **state)
 	for (unsigned i = 0; i < 256; i++)
 		assert_int_equal(offer_and_pop(255 - i, &req[i]), VIRTQ_OK);
 	assert_true(restart());
+	assert_true(virtq_rearm(&q)); /* though the driver offers nothing new */
 	for (uint16_t i = 0; i < 256; i++)
 		pop_head(255 - i, true, &req[i]);
 	assert_int_equal(virtq_pop(&q, &req[256]), VIRTQ_EMPTY);
@@ -928,6 +929,7 @@ static void test_crash_between_publishing_and_noting(void **state)
 	for (unsigned head = 0; head < 5; head++)
 		assert_int_equal(offer_and_pop(head, &req[head]), VIRTQ_OK);
 	virtq_push(&q, &req[2]);
+	assert_int_equal(offer_and_pop(2, &req[2]), VIRTQ_OK);
 	virtq_stage(&q, &req[1], 0);
 	virtq_stage(&q, &req[4], 1);
 	poke16(USED + 2, 2);
@@ -935,7 +937,8 @@ static void test_crash_between_publishing_and_noting(void **state)
 	assert_int_equal(region->used_idx, 2);
 	pop_head(0, true, &req[0]);
 	pop_head(3, true, &req[1]);
-	assert_int_equal(virtq_pop(&q, &req[2]), VIRTQ_EMPTY);
+	pop_head(2, true, &req[2]); /* the batch before stays as it is */
+	assert_int_equal(virtq_pop(&q, &req[3]), VIRTQ_EMPTY);
 }
 
 static void test_crash_before_publishing(void **state)
