@@ -246,7 +246,7 @@ if [ -n "$kvm" ]; then
 	start; kill -HUP "$pid"; ended "SIGHUP" 129 "ended by SIGHUP"
 	start; kill -QUIT "$pid"; ended "SIGQUIT" 131 "ended by SIGQUIT"
 	# Other signals than this one do not reach a process 1 of a namespace from outside.
-	start; pkill -KILL -P "$pid"; ended "a killed VMM process" 13 "killed by signal 9"
+	start; pkill -KILL -x -P "$pid" zwinger-vmm; ended "a killed VMM process" 13 "killed by signal 9"
 	start
 	vmm=$(pgrep -P "$pid" -x zwinger-vmm)
 	kill -KILL "$pid"
@@ -299,7 +299,7 @@ if [ -n "$kvm" ]; then
 	if type script >/dev/null 2>&1; then
 		terminal "terminal is as before after Ctrl-] x" 0 'printf "\035x"'
 		terminal "terminal is as before after SIGTERM" 143 'kill -TERM "$pid"'
-		terminal "terminal is as before after a killed VMM process" 13 'pkill -KILL -P "$pid"'
+		terminal "terminal is as before after a killed VMM process" 13 'pkill -KILL -x -P "$pid" zwinger-vmm'
 	else
 		echo "skipped: terminal, since there is no script(1)"
 	fi
