@@ -228,6 +228,15 @@ if wanted balloon; then
 	judge "balloon: inflated and deflated" $? 0 TAKEN GIVEN DONE
 fi
 
+if wanted debian; then
+	for cpus in 1 2 8; do
+		timeout 280 "$zwinger" run --kernel "$cache/demo.vmlinuz" --initrd "$cache/demo.initrd" --memory 512M --cpus $cpus \
+			--append "console=ttyS0 quiet root=/dev/vda zw.overlay zw.demo" --disk "file=$cache/demo.img,readonly" \
+			--no-reboot </dev/null >out 2>&1
+		judge "debian: a whole system boots, shows itself and powers off, $cpus processors" $? 0 'Debian GNU/Linux 12' 'vda +disk'
+	done
+fi
+
 if wanted clock; then
 	(
 		until_said STOP

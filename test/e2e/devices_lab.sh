@@ -4,7 +4,7 @@
 # usage: devices_lab.sh ZWINGER [ROW-PATTERN]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-zwinger=$1
+zwinger=$(realpath "$1")
 work=$root/.cache/devices
 mkdir -p "$work"
 
@@ -34,6 +34,8 @@ make() {
 make "$work/initrd.cpio" socat
 make "$work/initrd-fio.cpio" fio
 make "$work/initrd-kexec.cpio" kexec
+
+"$root/guests/image" --force "$root/.cache/demo.img"
 
 rows=("$root/test/e2e/devices.sh" "$zwinger" "$work/initrd.cpio" "$root/.cache" "${@:2}")
 if [ "$(id -u)" = 0 ] && "$zwinger" check >/dev/null; then
