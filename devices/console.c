@@ -48,6 +48,7 @@ struct port {
 	int client;	 /* -1: nobody */
 	struct loop_source listening, stream;
 	bool want_in, want_out; /* what stream is watched for */
+	uint64_t sent;		/* of the first transmit buffer, already */
 };
 
 static struct console {
@@ -231,8 +232,7 @@ static void transmit(struct port *p)
 {
 	unsigned queue = rx_queue(p) + 1, budget = TURN_BYTES;
 	struct device_queue *q = &console.device->queue[queue];
-	static uint64_t sent[DEVICE_PORTS_MAX]; /* of the first buffer, already */
-	uint64_t *done = &sent[p - console.port];
+	uint64_t *done = &p->sent;
 
 	while (runs(queue) && budget > 0) {
 		struct iovec iov[VIRTQ_SEGS_MAX];
@@ -291,6 +291,9 @@ static void stream_ready(void *arg, uint32_t events)
 	/* Nobody writes any more, and what was written has been read or is not wanted. */
 	if ((events & (EPOLLHUP | EPOLLERR)) != 0 && (events & EPOLLIN) == 0)
 		hang_up(p);
+	if (p->client < 0)
+		transmit(
+			p); /* what waited for it is dropped, or the guest would wait as well */
 }
 
 static bool take_client(struct port *p, int fd)
@@ -389,6 +392,8 @@ static void console_kick(struct device *d, unsigned i)
 		return; /* queues of no port: 5.3.2 numbers have none left over but port 0's */
 	} else if (i % 2 == 0) {
 		receive(p);
+		if (p->client < 0 && runs(i + 1))
+			transmit(p);
 	} else {
 		transmit(p);
 	}
@@ -403,6 +408,7 @@ static void console_reset(struct device *d)
 
 		p->guest_open = p->ready = false;
 		p->pending = 0;
+		p->sent = 0;
 		watch(p, false, false);
 	}
 }

@@ -64,9 +64,10 @@ enum state {
 struct connection {
 	enum state state;
 	uint32_t guest_port, host_port;
-	uint32_t generation; /* an answer to an earlier use of this place is not ours */
-	struct loop_source source;
-	uint8_t owed; /* a bit for each op that the guest is yet to be told */
+	uint32_t generation;	   /* an answer to an earlier use of this place is not ours */
+	int fd;			   /* the host's end, or -1 */
+	struct loop_source source; /* which is watched, until it has hung up */
+	uint8_t owed;		   /* a bit for each op that the guest is yet to be told */
 	unsigned patience;
 
 	/* 5.10.6.3: credit. All counts wrap. */
@@ -126,12 +127,11 @@ static void watch(struct connection *c)
 
 static void close_host_end(struct connection *c)
 {
-	int fd = c->source.fd;
-
-	if (fd < 0)
-		return;
-	loop_remove(&c->source);
-	close(fd);
+	if (c->source.fd >= 0)
+		loop_remove(&c->source);
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
 }
 
 static void drop(struct connection *c)
@@ -167,7 +167,7 @@ static struct connection *new_connection(enum state state)
 		memset(c, 0, offsetof(struct connection, buffer));
 		c->state = state;
 		c->generation = generation;
-		c->source.fd = -1;
+		c->fd = c->source.fd = -1;
 		c->patience = PATIENCE;
 		tick_on();
 		return c;
@@ -197,7 +197,7 @@ static void settle(struct connection *c)
 			end(c);
 			return;
 		}
-		(void)shutdown(c->source.fd, SHUT_WR);
+		(void)shutdown(c->fd, SHUT_WR);
 	}
 	if (c->forwarded - c->told_forwarded >= BUFFER / 2)
 		c->owed |= 1u << OP_CREDIT_UPDATE;
@@ -208,7 +208,7 @@ static void settle(struct connection *c)
 static void drain(struct connection *c)
 {
 	struct iovec v = { c->buffer + c->start, c->filled };
-	ssize_t n = writev(c->source.fd, &v, 1);
+	ssize_t n = writev(c->fd, &v, 1);
 
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
@@ -225,7 +225,7 @@ static void drain(struct connection *c)
 static void greet(struct connection *c)
 {
 	struct iovec v = { c->buffer + c->filled, LINE_MAX_BYTES - c->filled };
-	ssize_t n = readv(c->source.fd, &v, 1);
+	ssize_t n = readv(c->fd, &v, 1);
 	char *text = (char *)c->buffer, *stop;
 	unsigned long port;
 
@@ -271,10 +271,11 @@ static void host_ready(void *arg, uint32_t events)
 		greet(c);
 	if (c->state == OPEN && (events & EPOLLOUT) != 0)
 		drain(c);
-	/* Nobody is there any more, nor left anything that the guest would read. */
-	if (c->source.fd >= 0 && (events & (EPOLLHUP | EPOLLERR)) != 0 &&
-	    ((events & EPOLLIN) == 0 || c->state != OPEN)) {
-		if (c->state == GREETING)
+	/* Nobody is there any more; what was sent before is still read, at the guest's pace. */
+	if (c->source.fd >= 0 && (events & (EPOLLHUP | EPOLLERR)) != 0) {
+		if (c->state == OPEN && !c->host_ended && !c->guest_reads_no_more)
+			loop_remove(&c->source);
+		else if (c->state == GREETING)
 			drop(c);
 		else
 			end(c);
@@ -285,8 +286,10 @@ static void host_ready(void *arg, uint32_t events)
 static bool give_host_end(struct connection *c, int fd)
 {
 	c->source = (struct loop_source){ .fd = fd, .ready = host_ready, .arg = c };
-	if (loop_add(&c->source, c->state == GREETING ? EPOLLIN : 0))
+	if (loop_add(&c->source, c->state == GREETING ? EPOLLIN : 0)) {
+		c->fd = fd;
 		return true;
+	}
 	c->source.fd = -1;
 	close(fd);
 	return false;
@@ -403,7 +406,7 @@ static bool fill(struct connection *c, struct virtq_req *req, struct packet *p)
 	room = room < credit(c) ? room : credit(c);
 	count = virtq_write_iovec(req, room, iov, VIRTQ_SEGS_MAX);
 	if (count > 0) {
-		n = readv(c->source.fd, iov, count);
+		n = readv(c->fd, iov, count);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			n = -2;
 	}
@@ -529,7 +532,7 @@ static void take_data(struct connection *c, struct virtq_req *req, uint32_t len)
 	}
 	if (c->filled == 0) {
 		int count = virtq_read_iovec(req, len, iov, VIRTQ_SEGS_MAX);
-		ssize_t n = count > 0 ? writev(c->source.fd, iov, count) : 0;
+		ssize_t n = count > 0 ? writev(c->fd, iov, count) : 0;
 
 		if (n < 0 && errno != EAGAIN && errno != EINTR) {
 			end(c);
@@ -557,7 +560,7 @@ static void accepted(struct connection *c)
 	struct iovec v = { .iov_base = line };
 
 	v.iov_len = (size_t)snprintf(line, sizeof(line), "OK %u\n", c->host_port);
-	if (writev(c->source.fd, &v, 1) != (ssize_t)v.iov_len) {
+	if (writev(c->fd, &v, 1) != (ssize_t)v.iov_len) {
 		end(c);
 		return;
 	}
@@ -697,7 +700,7 @@ static enum status vsock_open(struct device *d, const struct device_config *c)
 	memset(&vsock, 0, offsetof(struct vsock, connection));
 	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
 		vsock.connection[i].state = FREE;
-		vsock.connection[i].source.fd = -1;
+		vsock.connection[i].fd = vsock.connection[i].source.fd = -1;
 		vsock.connection[i].buffer = buffers[i];
 	}
 	vsock.device = d;

@@ -70,12 +70,6 @@ static bool open_disk(struct backing *b)
 	int flags = (readonly ? O_RDONLY : O_RDWR) | (direct ? O_DIRECT : 0);
 	struct stat st;
 
-	if (s->format != NULL && strcmp(s->format, "raw") != 0) {
-		log_error(
-			"--disk: format: only raw is served here; others by qemu-storage-daemon, "
-			"with --disk socket=PATH");
-		return false;
-	}
 	b->fd[0] = open(path, flags | O_CLOEXEC | O_NONBLOCK); /* a pipe must not stop us */
 	if (b->fd[0] < 0) {
 		if (errno == EINVAL && direct)
@@ -101,8 +95,7 @@ static bool open_disk(struct backing *b)
 	b->config.backend_count = 1;
 	if (serial != NULL)
 		memcpy(b->config.u.blk.serial, serial, strlen(serial));
-	return lock_whole(path, b->fd[0], readonly) &&
-	       (s->format != NULL || raw(path, b->fd[0]));
+	return lock_whole(path, b->fd[0], readonly) && (s->raw || raw(path, b->fd[0]));
 }
 
 static void explain_tap(const char *name, int error, bool many)
@@ -227,12 +220,12 @@ static bool open_share(struct backing *b)
 	b->vm.queue_count = 1 + queues;
 	if (path == NULL)
 		return true;
+	/* The real path, since virtiofsd changes its directory before it looks. */
 	if (stat(path, &st) < 0) {
 		log_error("--share: cannot open '%s': %s", path, strerror(errno));
 	} else if (!S_ISDIR(st.st_mode)) {
 		log_error("--share: '%s' is not a directory", path);
-	} else if ((b->spec->path = realpath(path, NULL)) ==
-		   NULL) { /* it goes elsewhere first */
+	} else if ((b->spec->path = realpath(path, NULL)) == NULL) {
 		log_error("--share: '%s': %s", path, strerror(errno));
 	} else if (strpbrk(b->spec->path, ",\\") != NULL) {
 		log_error("--share: '%s': virtiofsd takes no comma and no backslash", path);

@@ -61,18 +61,29 @@ static bool check_kvm(void)
 	return true;
 }
 
-static bool check_program(void)
+static bool check_programs(void)
 {
-	int fd = host_open_program("zwinger-vmm");
+	static const char *const programs[] = { "zwinger-vmm",	 "zwinger-blk",
+						"zwinger-net",	 "zwinger-console",
+						"zwinger-vsock", "zwinger-balloon",
+						"zwinger-rng" };
+	bool all = true;
+	char text[80];
 
-	if (fd < 0) {
-		line("missing", "the VMM process's program, zwinger-vmm, is not installed",
-		     "cmake --install build");
-		return false;
+	for (unsigned i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		int fd = host_open_program(programs[i]);
+
+		if (fd >= 0) {
+			close(fd);
+			continue;
+		}
+		snprintf(text, sizeof(text), "%s is not installed", programs[i]);
+		line("missing", text, "cmake --install build");
+		all = false;
 	}
-	close(fd);
-	line("ok", "zwinger-vmm is installed", NULL);
-	return true;
+	if (all)
+		line("ok", "the programs of the VMM and the devices are installed", NULL);
+	return all;
 }
 
 static void check_nested_paging(void)
@@ -160,7 +171,7 @@ int check_main(int argc, char **argv)
 	say_kind(kind);
 	putchar('\n');
 	ok = check_kvm();
-	ok = check_program() && ok;
+	ok = check_programs() && ok;
 	check_nested_paging();
 	check_namespaces();
 	check_landlock();

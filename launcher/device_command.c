@@ -14,12 +14,12 @@
 
 static const struct option_spec device_options[] = {
 	{ "socket", "PATH", "where the front end connects" },
-	{ "disk", "FILE[,KEY=VALUE]...", "the device: one of these, as for zwinger run" },
-	{ "net", "tap=NAME[,...]", "" },
-	{ "console", "name=NAME,socket=PATH", "" },
-	{ "vsock", "cid=N,path=PATH", "" },
-	{ "balloon", "size=SIZE[,socket=PATH]", "" },
-	{ "rng", NULL, "" },
+	{ "disk", "FILE[,KEY=VALUE]...", "the device is a disk, with the keys of zwinger run" },
+	{ "net", "tap=NAME[,...]", "or a network card" },
+	{ "console", "name=NAME,socket=PATH", "or a console, once for each of its ports" },
+	{ "vsock", "cid=N,path=PATH", "or sockets between guest and host" },
+	{ "balloon", "size=SIZE[,socket=PATH]", "or one that takes memory from the guest" },
+	{ "rng", NULL, "or a source of random numbers" },
 	{ 0 },
 };
 static const enum device_kind kind_of[] = { KIND_COUNT, KIND_DISK,    KIND_NET, KIND_CONSOLE,

@@ -15,7 +15,7 @@
 #define AT(field) offsetof(struct device_spec, field)
 #define PATH	  4095
 
-enum type { FLAG, TEXT, NUMBER, SIZE, MAC, PORTS };
+enum type { FLAG, TEXT, NUMBER, SIZE, MAC, PORTS, RAW };
 
 static const struct key {
 	const char *name;
@@ -37,7 +37,8 @@ static const struct key {
 	{ "socket", ON(DISK) | ON(SHARE) | ON(BALLOON), TEXT, AT(socket), 1, 107, NULL,
 	  "a path of up to 107 characters" },
 	{ "hvc", ON(CONSOLE), FLAG, AT(hvc), 0, 0, NULL, "" },
-	{ "format", ON(DISK), TEXT, AT(format), 1, 16, "file", "a format" },
+	{ "format", ON(DISK), RAW, AT(raw), 0, 0, "file",
+	  "raw; qemu-storage-daemon serves others, for --disk socket=PATH" },
 	{ "serial", ON(DISK), TEXT, AT(serial), 1, DEVICE_SERIAL_MAX, "file",
 	  "a text of up to 20 characters" },
 	{ "readonly", ON(DISK), FLAG, AT(readonly), 0, 0, "file", "" },
@@ -172,6 +173,10 @@ static bool parse_value(struct device_spec *s, const struct key *k, const char *
 		return parse_mac(text, s->mac);
 	case PORTS:
 		return parse_ports(text, s->ports, sizeof(s->ports));
+	case RAW:
+		if (strcmp(text, "raw") != 0)
+			return false;
+		break;
 	case FLAG:
 		break;
 	}
@@ -241,23 +246,26 @@ static bool complete(enum device_kind kind, unsigned given)
 bool device_spec_parse(struct device_spec *s, enum device_kind kind, const char *text)
 {
 	char *to = strdup(text), *word;
+	bool ok = true, more = kind != KIND_RNG;
 	unsigned given = 0;
 
-	*s = (struct device_spec){ .file = NULL };
+	*s = (struct device_spec){ .copy = to };
 	if (to == NULL) {
 		log_error("out of memory");
 		return false;
 	}
 	/* Each word is unfolded in place: it only gets shorter. */
-	for (bool more = kind != KIND_RNG; more; text++) {
+	for (; ok && more; text++) {
 		for (word = to; *text != '\0' && (*text != ',' || text[1] == ','); text++) {
 			text += *text == ',';
 			*to++ = *text;
 		}
 		*to++ = '\0';
 		more = *text != '\0';
-		if (!take(s, kind, word, &given))
-			return false;
+		ok = take(s, kind, word, &given);
 	}
-	return complete(kind, given);
+	ok = ok && complete(kind, given);
+	if (!ok)
+		free(s->copy);
+	return ok;
 }

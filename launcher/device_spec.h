@@ -22,16 +22,17 @@ enum device_kind {
 
 /* What is not given is NULL, false or 0. */
 struct device_spec {
-	const char *file, *socket, *format, *serial, *tap, *name, *path, *tag;
-	bool readonly, direct, passt, hvc;
+	const char *file, *socket, *serial, *tap, *name, *path, *tag;
+	bool raw, readonly, direct, passt, hvc;
 	uint64_t queues, rate, ops, fd, mtu, cid, size;
 	uint8_t mac[6];
 	char ports[256]; /* TCP, "8080:80,2222:22" */
+	char *copy; /* of the option's text, where all texts are; whoever has the spec frees it */
 };
 
 /*
- * Parses "KEY=VALUE,KEY,...": the first word may stand without its key, ",," is a comma. The texts
- * are copies that nobody frees. False: one line has been logged.
+ * Parses "KEY=VALUE,KEY,...": the first word may stand without its key, ",," is a comma. False: one
+ * line has been logged, and there is nothing to free.
  */
 bool device_spec_parse(struct device_spec *s, enum device_kind kind, const char *text)
 	__attribute__((warn_unused_result));

@@ -131,8 +131,10 @@ static void restart(struct devices *s, unsigned i, int vmm)
 		return;
 	}
 	if (p->backing.server == NULL && WIFEXITED(p->ended))
-		log_warn("%s: its process ended with status %d: starting it again",
-			 p->backing.label, WEXITSTATUS(p->ended));
+		log_warn("%s: its process ended with status %d", p->backing.label,
+			 WEXITSTATUS(p->ended));
+	if (p->backing.server == NULL)
+		log_info("%s: starting it again", p->backing.label);
 	socket = peripheral_start(p);
 	s->device[i].began_ns = now;
 	if (socket >= 0 && unix_send(vmm, &c, sizeof(c), socket)) {
@@ -176,7 +178,7 @@ void devices_lost(struct devices *s, unsigned i)
 		s->device[i].due_ns = now + RETRY_MS * MS;
 	} else if (p->process.child.pid != 0 && now - s->device[i].began_ns > GRACE_MS * MS) {
 		log_warn("%s: the VMM process cannot use it any more", p->backing.label);
-		p->ended = 0;
+		p->ended = -1;
 		peripheral_stop(p);
 		s->device[i].due_ns = now;
 	}

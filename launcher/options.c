@@ -118,7 +118,8 @@ void options_print(const struct option_spec *table)
 
 		snprintf(left, sizeof(left), "--%s %s", table->name,
 			 table->value != NULL ? table->value : "");
-		printf("  %-20s %s\n", left, table->help);
+		printf(strlen(left) > 20 ? "  %s\n  %20s %s\n" : "  %-20s%s %s\n", left, "",
+		       table->help);
 	}
 	printf("  %-20s %s\n", "--help", "this text");
 }

@@ -83,11 +83,11 @@ static int start_virtiofsd(struct peripheral *d)
 	int listening, socket;
 	bool ok;
 
-	snprintf(source, sizeof(source), "%s=%s", rust ? "--shared-dir" : "source",
+	snprintf(source, sizeof(source), rust ? "--shared-dir=%s" : "log_level=warn,source=%s",
 		 b->spec->path);
-	words[2] = rust ? source : "-f";
-	words[3] = !rust ? "-o" : b->spec->readonly ? "--readonly" : NULL;
-	words[4] = rust ? NULL : source;
+	words[2] = rust ? "--log-level=warn" : "-f";
+	words[3] = rust ? source : "-o";
+	words[4] = !rust ? source : b->spec->readonly ? "--readonly" : NULL;
 	memcpy(argv, words, sizeof(argv));
 	if (!unix_listen_for(&listening, &socket)) {
 		log_error("%s: socket: %s", b->label, strerror(errno));
@@ -281,7 +281,7 @@ bool peripheral_polled(struct peripheral *d, const struct pollfd p[PERIPHERAL_PO
 	if (p[SERVER_END].revents == 0)
 		log_warn("%s: passt has ended", d->backing.label);
 	st = process_reap(&d->process, p[SERVER_END].revents == 0);
-	d->ended = p[SERVER_END].revents != 0 ? st : 0;
+	d->ended = p[SERVER_END].revents != 0 ? st : -1;
 	process_reap(&d->helper, true);
 	return false;
 }

@@ -26,7 +26,7 @@ enum {
 struct peripheral {
 	struct backing backing;
 	struct process process, helper; /* helper: passt */
-	int ended;			/* how the process did, by waitpid() */
+	int ended;			/* how the process did, by waitpid(); -1: we ended it */
 	uint64_t actual;		/* of a balloon, in bytes */
 	int asker; /* connection to the control socket of a balloon, or 0 */
 	char question[24];

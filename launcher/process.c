@@ -171,7 +171,8 @@ int process_reap(struct process *p, bool end)
 		kill(p->child.pid, SIGKILL);
 	while (waitpid(p->child.pid, &st, 0) < 0 && errno == EINTR)
 		;
-	for (unsigned i = 0; i < LAST_WORDS_MAX && pass_on(p) > 0; i++)
+	/* A foreign program that we end has nothing to say about it that we do not know. */
+	for (unsigned i = 0; i < LAST_WORDS_MAX && !(end && p->foreign) && pass_on(p) > 0; i++)
 		;
 	p->child.pid = 0;
 	close(p->log);

@@ -65,6 +65,31 @@ bad "--escape" 2 "--escape" run --kernel "$kernel" --escape 12
 bad "--escape empty" 2 "--escape" run --kernel "$kernel" --escape=
 bad "--append far too long" 2 "too many" run --kernel "$kernel" --append "$(printf 'x%.0s' {1..5000})"
 
+# Devices: words first. unit/test_device_spec.c has the rest of them.
+run=(run --kernel "$kernel")
+bad "--disk without anything" 2 "--disk needs a value" run --disk
+bad "--disk, an unknown key" 2 "did you mean 'readonly'" "${run[@]}" --disk x,readonli
+bad "--disk, a bad number" 2 "not a number from 1 to 64" "${run[@]}" --disk x,queues=65
+bad "--disk, another format" 2 "qemu-storage-daemon" "${run[@]}" --disk x,format=qcow2
+bad "--disk, file and socket" 2 "exactly one of file, socket" "${run[@]}" --disk file=x,socket=y
+bad "--net, neither" 2 "exactly one of tap, fd, passt" "${run[@]}" --net mtu=1400
+bad "--net, a group's address" 2 "the address of one card" "${run[@]}" --net tap=x,mac=01:00:5e:00:00:01
+bad "--console, no socket" 2 "goes only with 'socket'" "${run[@]}" --console log
+bad "--vsock, the host's number" 2 "from 3" "${run[@]}" --vsock cid=2,path=x
+bad "--vsock twice" 2 "at most 1" "${run[@]}" --vsock cid=3,path=x --vsock cid=4,path=y
+bad "--balloon, no size" 2 "is not a size" "${run[@]}" --balloon lots
+bad "--share, no tag" 2 "tag is needed" "${run[@]}" --share /tmp
+bad "too many ports" 2 "at most 8" "${run[@]}" $(for n in {1..9}; do echo "--console n$n,socket=s$n"; done)
+bad "too many devices" 2 "at most 16" "${run[@]}" $(printf -- '--disk d%d ' {1..17})
+bad "sixteen devices and the random numbers" 2 "--rng: a guest has at most 16" "${run[@]}" $(printf -- '--disk d%d ' {1..16})
+good "help device" "--socket PATH" help device
+bad "device without a socket" 2 "--socket PATH is needed" device --rng
+bad "device without a device" 2 "a device is needed" device --socket "$work/s"
+bad "two devices" 2 "one device is enough" device --socket "$work/s" --rng --disk x
+bad "device: the terminal of a guest" 2 "only with \`zwinger run\`" device --socket "$work/s" --console hvc
+bad "device: another's server" 2 "needs no" device --socket "$work/s" --disk socket=x
+bad "device: a share" 2 "unknown option '--share'" device --socket "$work/s" --share /tmp,tag=x
+
 mkfifo "$work/fifo"
 : >"$work/empty"
 bad "kernel missing" 3 "No such file" run --kernel "$work/none"
@@ -76,6 +101,64 @@ bad "initrd missing" 3 "No such file" run --kernel "$kernel" --initrd "$work/non
 bad "kernel's name is empty" 3 "No such file" run --kernel=
 bad "initrd is a directory" 3 "is a directory" run --kernel "$kernel" --initrd "$work"
 bad "initrd is empty" 3 "is empty" run --kernel "$kernel" --initrd "$work/empty"
+
+# What stands behind devices.
+truncate -s 1M "$work/disk"
+printf 'QFI\xfb' | dd of="$work/qcow2" bs=1M conv=sync status=none
+ln -s disk "$work/link"
+bad "disk missing" 3 "No such file" "${run[@]}" --disk "$work/none"
+bad "disk is a directory" 3 "directory" "${run[@]}" --disk "$work"
+bad "disk is a directory, read-only" 3 "is a directory" "${run[@]}" --disk "$work,readonly"
+bad "disk is a pipe" 3 "no block device" "${run[@]}" --disk "$work/fifo"
+bad "disk is a device without blocks" 3 "no block device" "${run[@]}" --disk /dev/null
+bad "disk is empty" 3 "is empty" "${run[@]}" --disk "$work/empty"
+bad "disk is qcow2" 3 "is a qcow2 image" "${run[@]}" --disk "$work/qcow2"
+bad "disk with a comma in its name is missing" 3 "a,b" "${run[@]}" --disk "$work/a,,b"
+bad "one disk twice" 3 "in use by another guest" "${run[@]}" --disk "$work/disk" --disk "$work/link"
+bad "one disk to write and to read" 3 "in use by another guest" "${run[@]}" --disk "$work/disk" --disk "$work/link,readonly"
+bad "nobody serves the disk" 3 "start its server first" "${run[@]}" --disk socket="$work/none"
+bad "nobody serves the share" 3 "start its server first" "${run[@]}" --share socket="$work/none",tag=x
+bad "share is missing" 3 "No such file" "${run[@]}" --share "$work/none,tag=x"
+bad "share is a file" 3 "is not a directory" "${run[@]}" --share "$work/disk,tag=x"
+bad "a socket in the place of a file" 3 "exists and is no socket" "${run[@]}" --console x,socket="$work/disk"
+bad "a socket in no directory" 3 "cannot listen" "${run[@]}" --vsock 3,path="$work/none/x"
+bad "a descriptor that is not open" 1 "descriptor 77 is not a tap" "${run[@]}" --net fd=77
+bad "a descriptor that is no tap" 1 "descriptor 8 is not a tap" "${run[@]}" --net fd=8 8<"$work/disk"
+if [ -e "$work/x" ]; then no "a socket stays behind"; else ok "no socket stays behind"; fi
+
+# serve NAME OPTION...: a device server at $work/s, which has said so; its process is $pid.
+serve() {
+	env --default-signal=INT,QUIT "$zwinger" device --socket "$work/s" "$@" </dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	for _ in {1..100}; do grep -q "listening on" "$work/err" && return; sleep 0.05; done
+	no "device $*: said: $(cat "$work/err")"
+}
+served() { # NAME STATUS: it has ended so, said nothing more, and its socket has gone
+	local got=0
+	wait "$pid" 2>/dev/null || got=$?
+	if [ $got = "$2" ] && [ "$(wc -l <"$work/err")" = 1 ] && [ ! -e "$work/s" ]; then ok "$1"; else no "$1: status $got; said: $(cat "$work/err")"; fi
+}
+serve --disk "$work/disk"
+bad "a disk that is being served" 3 "in use by another guest" "${run[@]}" --disk "$work/disk"
+bad "a socket that somebody listens at" 3 "another process listens" device --socket "$work/s" --rng
+kill -INT "$pid"
+served "device: SIGINT" 130
+serve --rng
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null
+if [ -S "$work/s" ]; then ok "device: killed, it leaves its socket"; else no "device: killed, it leaves its socket"; fi
+serve --rng
+kill -TERM "$pid"
+served "device: the socket that was left is replaced; SIGTERM" 143
+if type socat >/dev/null 2>&1; then
+	serve --rng
+	for _ in 1 2 3; do head -c 5000 /dev/urandom | timeout 5 socat -t 5 - UNIX-CONNECT:"$work/s" >/dev/null 2>&1; done
+	if [ "$(grep -c 'vhost-user' "$work/err")" = 3 ] && kill -0 "$pid"; then ok "device: noise ends a connection, not the server"; else no "device: noise: $(cat "$work/err")"; fi
+	kill -TERM "$pid"
+	wait "$pid" 2>/dev/null
+else
+	echo "skipped: noise, since there is no socat"
+fi
 
 # unprivileged COMMAND...: as nobody, who is in no group.
 unprivileged() { setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps -all "$@"; }
@@ -158,6 +241,9 @@ if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 		"mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; cp '$work/regular' /dev/kvm"
 	without "no permission for /dev/kvm" 6 "adduser" \
 		"cp '$kernel' '$work/k'; chmod 755 '$work'; mount -t tmpfs none /dev; mknod -m 600 /dev/kvm c 10 232; mknod -m 666 /dev/null c 1 3; exec setpriv --reuid 65534 --regid 65534 --clear-groups '$zwinger' run --kernel '$work/k'"
+	[ ! -x /usr/bin/passt ] ||
+		without "no passt" 1 "apt-get install passt" \
+			"mount --bind /dev/null /usr/bin/passt; exec '$zwinger' run --kernel '$kernel' --net passt"
 	if [ -n "$kvm" ]; then
 		without "a read-only temporary directory does not matter" 4 "is not a kernel" \
 			"mount --bind /tmp /tmp; mount -o remount,bind,ro /tmp; exec '$zwinger' run --kernel /etc/passwd"
@@ -272,6 +358,22 @@ if [ -n "$kvm" ]; then
 	if gone "$pid" 1; then no "an ignored SIGHUP ends it"; else ok "a SIGHUP that is ignored stays so"; fi
 	kill -TERM "$pid"
 	ended "and SIGTERM still ends it" 143 "ended by SIGTERM"
+
+	# A device process that dies is replaced, but not for ever; the guest goes on without it.
+	start
+	for _ in {1..6}; do
+		for _ in {1..40}; do pkill -KILL -x -P "$pid" zwinger-rng && break; sleep 0.05; done
+		sleep 0.05
+	done
+	sleep 0.5
+	if [ "$(grep -c -- '--rng: starting it again' "$work/err")" = 5 ] && grep -q 'given up' "$work/err" &&
+		! pgrep -x -P "$pid" zwinger-rng >/dev/null && pgrep -x -P "$pid" zwinger-vmm >/dev/null; then
+		ok "a device process that is killed again and again"
+	else
+		no "a device process that is killed again and again: $(cat "$work/err")"
+	fi
+	kill -TERM "$pid"
+	wait "$pid" 2>/dev/null
 
 	# Its reader goes away: it ends, as with any pipe.
 	got=$(timeout 20 bash -c '"$1" run --kernel "$2" --memory 64M </dev/null 2>/dev/null | head -1 >"$3"; echo "${PIPESTATUS[0]}"' \

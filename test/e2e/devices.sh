@@ -179,10 +179,12 @@ if wanted vsock; then
 	(
 		until_said LISTENING
 		(printf 'CONNECT 5000\n'; sleep 1; echo "host calls"; sleep 1) | socat -t 3 - UNIX-CONNECT:vm.sock >answer
+		# Gone before the guest has read it all.
+		(printf 'CONNECT 5001\n'; sleep 1; head -c 1000000 /dev/zero) | socat -u - UNIX-CONNECT:vm.sock
 	) &
 	talk=$!
 	guest vsock --no-reboot --vsock cid=7,path=vm.sock
-	judge "vsock: both ways" $? 0 LISTENING ECHOED NOBODY DONE
+	judge "vsock: both ways" $? 0 LISTENING "BIG 1000000" ECHOED NOBODY DONE
 	wait $talk
 	fact "vsock: the host was called" grep -q 'guest calls' called
 	fact "vsock: the guest was called" grep -q 'HOST CALLS' answer

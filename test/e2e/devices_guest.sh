@@ -147,10 +147,12 @@ hvc)
 vsock)
 	there /dev/vsock
 	socat VSOCK-LISTEN:5000 EXEC:'tr a-z A-Z' &
+	socat -u VSOCK-LISTEN:5001 OPEN:/tmp/big,creat &
 	sleep 0.5
 	echo LISTENING
 	echo "guest calls" | socat -t 5 - VSOCK-CONNECT:2:6000
 	wait
+	echo "BIG $(wc -c </tmp/big)"
 	dd if=/dev/urandom bs=64k count=16 2>/dev/null >/tmp/data
 	socat -t 10 - VSOCK-CONNECT:2:6001 </tmp/data >/tmp/back
 	cmp /tmp/data /tmp/back && echo ECHOED

@@ -247,6 +247,8 @@ static void expect_served(void)
 	assert_int_equal(ring.used->idx, (uint16_t)(idx + 1));
 	assert_int_equal(ring.used->ring[slot].len, BUFFER_LEN);
 	assert_memory_not_equal(memory + BUFFER, zeros, BUFFER_LEN);
+	if (back >= 0)
+		assert_int_equal(ring.used->flags, 0); /* it wants to be kicked again */
 	assert_int_equal(memory[BUFFER + BUFFER_LEN], 0);
 }
 
@@ -400,6 +402,7 @@ static const struct {
 	{ "more than the file", FRESH, ASKED, ONE({ 0, 2 * REGION + 1, USER_LOW, 0 }), FAILED },
 	{ "more than the rest of the file", FRESH, ASKED, ONE({ 0, REGION + 1, USER_LOW, REGION }), FAILED },
 	{ "behind the file", FRESH, ASKED, ONE({ 0, 1, USER_LOW, 2 * REGION }), FAILED },
+	{ "far behind the file", FRESH, ASKED, ONE({ 0, 4096, USER_LOW, 2 * REGION + 4096 }), FAILED },
 	{ "offset and size wrap", FRESH, ASKED, ONE({ 0, 8192, USER_LOW, UINT64_MAX - 4095 }), FAILED },
 	{ "a negative offset", FRESH, ASKED, ONE({ 0, 4096, USER_LOW, 1ull << 63 }), FAILED },
 	{ "an unaligned offset", FRESH, ASKED, ONE({ 0, 4096, USER_LOW, 512 }), FAILED },
@@ -454,7 +457,7 @@ static const struct {
 	{ "config beyond", FRESH, QUIET, CONFIG(VHOST_USER_GET_CONFIG, 16, 253, 4), ANSWERS },
 	{ "config far beyond", FRESH, QUIET, CONFIG(VHOST_USER_GET_CONFIG, 16, UINT32_MAX - 1, 4), ANSWERS },
 	{ "a write where nothing is", FRESH, ASKED, CONFIG(VHOST_USER_SET_CONFIG, 13, 0, 1), FAILED },
-	{ "a write far beyond", FRESH, ASKED, CONFIG(VHOST_USER_SET_CONFIG, 16, UINT32_MAX - 1, 4), FAILED },
+	{ "a write far beyond", FRESH, ASKED, CONFIG(VHOST_USER_SET_CONFIG, 16, UINT32_MAX - 7, 4), FAILED },
 	{ "an empty write", FRESH, ASKED, CONFIG(VHOST_USER_SET_CONFIG, 12, 0, 0), DONE },
 	{ "a write of another size", FRESH, ASKED, CONFIG(VHOST_USER_SET_CONFIG, 16, 0, 8), ENDS },
 
@@ -640,6 +643,7 @@ static void test_broken_ring(void **state)
 	kick();
 	assert_true(signalled(err_fd));
 	assert_false(device->queue[0].running);
+	ring.avail->idx = (uint16_t)(ring.avail->idx - QUEUE - 1); /* too late */
 	expect_ignored();
 	tell_vring(VHOST_USER_SET_VRING_ENABLE, 1);
 	tell_memory(memory_fd, USER_LOW);
@@ -674,6 +678,8 @@ static const struct {
 	{ "desc to the very end", USER_LOW + REGION - 16 * QUEUE, USER_LOW + AVAIL,
 	  USER_LOW + USED, true },
 	{ "desc just behind", USER_LOW + REGION, USER_LOW + AVAIL, USER_LOW + USED, false },
+	{ "desc far behind, where a guest address would be", USER_LOW + HIGH, USER_LOW + AVAIL,
+	  USER_LOW + USED, false },
 	{ "desc just before", USER_LOW - 16, USER_LOW + AVAIL, USER_LOW + USED, false },
 	{ "desc unaligned", USER_LOW + DESC + 8, USER_LOW + AVAIL, USER_LOW + USED, false },
 	{ "used unaligned", USER_LOW + DESC, USER_LOW + AVAIL, USER_LOW + USED + 2, false },
@@ -732,7 +738,9 @@ static void test_turns(void **state)
 	for (unsigned i = 0; i < 5; i++) {
 		for (unsigned n = 0; n < QUEUE; n++)
 			offer();
-		kick();
+		device_ops.kick(device, 0);
+		assert_in_range(ring.used->idx, i * QUEUE + 1, (i + 1) * QUEUE - 1);
+		serve(2);
 		assert_int_equal(ring.used->idx, (i + 1) * QUEUE);
 	}
 }
@@ -802,11 +810,34 @@ static void test_inflight_padded(void **state)
 					.size = 24,
 					.p.inflight = { .queue_count = 1, .queue_size = 8 } };
 
+	unsigned maps;
+
 	(void)state;
 	m = ask(m);
 	assert_int_equal(m.size, 24);
 	assert_int_equal(m.fd_count, 1);
+	m.request = VHOST_USER_SET_INFLIGHT_FD;
+	tell(m);
+	maps = count_maps();
+	tell(m); /* the one before goes */
+	assert_int_equal(count_maps(), maps);
 	vhost_user_close_fds(&m);
+}
+
+/* Whoever is to be called may have filled the eventfd. */
+static void test_call_never_waits(void **state)
+{
+	uint64_t most = UINT64_MAX - 1;
+	int full = eventfd(0, EFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(write(full, &most, sizeof(most)), sizeof(most));
+	start();
+	tell_fd(VHOST_USER_SET_VRING_CALL, full);
+	offer();
+	kick();
+	assert_int_equal(ring.used->idx, 1);
+	close(full);
 }
 
 static void test_config_change(void **state)
@@ -1012,9 +1043,13 @@ static void test_process_serves(void **state)
 		expect_served();
 	tell_memory(memory_fd, USER_LOW);
 	expect_served();
-	for (unsigned i = 0; i < QUEUE; i++)
+	for (unsigned i = 0; i < QUEUE; i++) /* more than one turn */
 		offer_at(HIGH, REGION);
 	kick();
+	while (__atomic_load_n(&ring.used->idx, __ATOMIC_ACQUIRE) != ring.avail->idx &&
+	       poll(&(struct pollfd){ .fd = call_fd, .events = POLLIN }, 1, REPLY_MS) == 1)
+		signalled(call_fd);
+	assert_int_equal(ring.used->idx, ring.avail->idx);
 	ring.avail->idx = (uint16_t)(ring.avail->idx + 300);
 	kick();
 	assert_int_equal(poll(&(struct pollfd){ .fd = err_fd, .events = POLLIN }, 1, REPLY_MS),
@@ -1117,6 +1152,7 @@ int main(void)
 		CONNECTED(test_turns),
 		CONNECTED(test_restart),
 		CONNECTED(test_inflight_padded),
+		CONNECTED(test_call_never_waits),
 		CONNECTED(test_config_change),
 		CONNECTED(test_kick_by_a_pipe),
 		cmocka_unit_test(test_loop_remove),

@@ -62,6 +62,7 @@ static const struct {
 	    { 250 * MS + 1, 0, 250 * MS - 1 },
 	    { 500 * MS, 0, 0 } },
 	  5 },
+	{ "what it costs is rounded up", { 3, 0 }, { { 0, 3, 0 }, { 0, 1, 333333334 } }, 2 },
 	{ "a clock that steps back gives nothing",
 	  { 1000, 0 },
 	  { { S, 1000, 0 }, { 0, 1, MS }, { S, 1, MS } },
