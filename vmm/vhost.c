@@ -155,6 +155,7 @@ static bool tell_memory(struct vhost *v)
 
 bool vhost_connect(struct vhost *v, int socket, unsigned queue_count)
 {
+	struct vhost_user_message owner = { .request = VHOST_USER_SET_OWNER };
 	uint64_t features, protocol = 0, queues = queue_count;
 
 	vhost_lose(v);
@@ -171,7 +172,7 @@ bool vhost_connect(struct vhost *v, int socket, unsigned queue_count)
 	    !tell_u64(v, VHOST_USER_SET_PROTOCOL_FEATURES, protocol & PROTOCOL_WANTED))
 		return false;
 	v->protocol = protocol & PROTOCOL_WANTED;
-	if (!tell_u64(v, VHOST_USER_SET_OWNER, 0))
+	if (!tell(v, &owner))
 		return false;
 	if (queue_count == 0) {
 		queues = 1;
