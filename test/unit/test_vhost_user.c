@@ -39,12 +39,13 @@ static unsigned open_fds(void)
 	return count;
 }
 
-/* Puts bytes on the wire, with so many descriptors (all the same one). */
+/* Puts bytes on the wire, with so many descriptors: standard error, again and again. */
 static void put(const void *bytes, size_t len, unsigned fds)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(32 * sizeof(int))] = { 0 };
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = len };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int any = STDERR_FILENO;
 
 	if (fds > 0) {
 		struct cmsghdr *c;
@@ -56,7 +57,7 @@ static void put(const void *bytes, size_t len, unsigned fds)
 		c->cmsg_type = SCM_RIGHTS;
 		c->cmsg_len = CMSG_LEN(fds * sizeof(int));
 		for (unsigned i = 0; i < fds; i++)
-			memcpy(CMSG_DATA(c) + i * sizeof(int), &end[0], sizeof(int));
+			memcpy(CMSG_DATA(c) + i * sizeof(int), &any, sizeof(int));
 	}
 	assert_int_equal(sendmsg(end[0], &msg, MSG_NOSIGNAL), len);
 }
