@@ -27,6 +27,10 @@
 #define SECTOR	     512u
 #define REQUESTS_MAX 256u
 #define RANGE_MAX    (1u << 22) /* sectors of one discard or write-zeroes */
+#define BLOCK_MAX    4096u	/* bytes; drivers know no larger one */
+#define ROUNDS_MAX   2u		/* of submitting and reaping, before others have their turn */
+#define AT_ONCE_NS   1u
+#define RETRY_NS     1000000u
 
 enum { /* 5.2.3 */
        F_SEG_MAX = 2,
@@ -78,11 +82,24 @@ struct request {
 	unsigned queue;
 	uint32_t type, mode;	  /* mode: of fallocate */
 	uint64_t at, left, total; /* bytes: where in the file, how many are to come, and were */
+	uint64_t room;		  /* bytes that may be written before the status */
+	bool otherwise;		  /* write-zeroes: the other mode is tried, too */
+	bool sync;		  /* write-zeroes: all is done but to make it stable */
 	struct iovec iov[VIRTQ_SEGS_MAX];
 	int iov_first, iov_count;
 };
 
-/* Invariant: a request is in the free list, or in io_uring and counted for its queue. */
+/* What keeps buffers in the queues; as long as it does, a kick means nothing new. */
+enum wait {
+	NO_WAIT,
+	WAIT_SLOT, /* for a free request, or until others have had their turn */
+	WAIT_RATE, /* for the timer */
+};
+
+/*
+ * Invariant: a request is in the free list, or in io_uring and counted for its queue. Between two
+ * events of the loop nothing waits that neither a completion nor the timer will wake.
+ */
 static struct blk {
 	struct device *device;
 	struct io_uring ring;
@@ -92,13 +109,14 @@ static struct blk {
 	uint32_t block;	   /* bytes */
 	bool read_only;
 	char serial[DEVICE_SERIAL_MAX];
-	struct request request[REQUESTS_MAX];
-	uint16_t free[REQUESTS_MAX]; /* last in, first out: few pages are ever touched */
+	enum wait wait;
+	unsigned first; /* the queue that is served first after a wait */
 	unsigned free_count;
 	unsigned in_flight[DEVICE_QUEUES_MAX];
 	bool called[DEVICE_QUEUES_MAX]; /* something was pushed and not yet told */
-	bool starved;			/* a queue waits for a free request */
 	struct log_limit misframed, failed;
+	uint16_t free[REQUESTS_MAX]; /* last in, first out: few pages are ever touched */
+	struct request request[REQUESTS_MAX];
 } blk;
 
 static uint64_t now_ns(void)
@@ -122,14 +140,14 @@ static void give_back(struct request *r)
 	blk.free[blk.free_count++] = (uint16_t)(r - blk.request);
 }
 
-/* Answers. The cursor stands on the status byte, behind all data. */
+/* Answers; data: whole bytes before the status. The cursor stands on the status byte. */
 static void finish(struct request *r, uint8_t status, uint32_t data)
 {
 	struct device_queue *q = &blk.device->queue[r->queue];
 
 	BUG_ON(!virtq_put(&r->req, &status, sizeof(status)));
-	/* Of data that came only in part nothing is promised. */
-	r->req.written = status == S_OK ? data + 1 : 0;
+	/* "MUST have written at least len bytes", from the first on, 2.7.8.2. */
+	r->req.written = data == r->room ? data + 1 : data;
 	virtq_push(&q->vq, &r->req);
 	blk.called[r->queue] = true;
 	give_back(r);
@@ -150,7 +168,7 @@ static void queue_io(struct request *r)
 	const struct iovec *v = &r->iov[r->iov_first];
 	unsigned n = (unsigned)(r->iov_count - r->iov_first);
 
-	switch (r->type) {
+	switch (r->sync ? T_FLUSH : r->type) {
 	case T_IN:
 		if (n == 1)
 			io_uring_prep_read(s, 0, v->iov_base, (unsigned)v->iov_len, r->at);
@@ -158,7 +176,11 @@ static void queue_io(struct request *r)
 			io_uring_prep_readv(s, 0, v, n, r->at);
 		break;
 	case T_OUT:
-		io_uring_prep_writev2(s, 0, v, n, r->at, write_through() ? RWF_DSYNC : 0);
+		if (n == 1)
+			io_uring_prep_write(s, 0, v->iov_base, (unsigned)v->iov_len, r->at);
+		else
+			io_uring_prep_writev(s, 0, v, n, r->at);
+		s->rw_flags = write_through() ? RWF_DSYNC : 0;
 		break;
 	case T_FLUSH:
 		io_uring_prep_fsync(s, 0, IORING_FSYNC_DATASYNC);
@@ -175,10 +197,10 @@ static void queue_io(struct request *r)
 /* Where data that a driver has no business to offer would go. */
 static struct iovec skipped[VIRTQ_SEGS_MAX];
 
-/* Within the disk, in bytes; false if it is not. */
+/* Within the disk, in bytes; false if it is not. No chain has more than 2^32 bytes, 2.7.5.2. */
 static bool place(struct request *r, uint64_t sector, uint64_t len)
 {
-	if (len % SECTOR != 0 || sector > blk.capacity / SECTOR ||
+	if (len % SECTOR != 0 || len > UINT32_MAX || sector > blk.capacity / SECTOR ||
 	    len > blk.capacity - sector * SECTOR)
 		return false;
 	r->at = sector * SECTOR;
@@ -236,6 +258,8 @@ static uint8_t decode(struct request *r, uint64_t writable, bool *now)
 		r->type = le32toh(h.type);
 	}
 	r->at = r->left = r->total = 0;
+	r->room = writable;
+	r->otherwise = r->sync = false;
 	r->iov_first = r->iov_count = 0;
 	switch (r->type) {
 	case T_IN:
@@ -281,7 +305,7 @@ static uint8_t decode(struct request *r, uint64_t writable, bool *now)
 	return status;
 }
 
-/* Takes one request on. False: the rate does not allow it yet. */
+/* Takes one request on. False: the rate does not allow it yet, or the queue is broken. */
 static bool take(struct request *r, unsigned i)
 {
 	struct device_queue *q = &blk.device->queue[i];
@@ -302,11 +326,12 @@ static bool take(struct request *r, unsigned i)
 		virtq_unpop(&q->vq, &r->req);
 		give_back(r);
 		loop_timer_set(&blk.rested, wait);
+		blk.wait = WAIT_RATE;
 		return false;
 	}
 	status = decode(r, virtq_writable(&r->req) - 1, &now);
 	if (status == S_IOERR)
-		log_guest(&blk.misframed, "blk: a request makes no sense (type %u)", r->type);
+		log_guest(&blk.misframed, "a request makes no sense (type %u)", r->type);
 	if (status != S_OK || now)
 		finish(r, status, status == S_OK ? (uint32_t)r->total : 0);
 	else
@@ -314,60 +339,88 @@ static bool take(struct request *r, unsigned i)
 	return true;
 }
 
+/*
+ * What queue i holds, as far as slots and rate allow: at most as much as there are slots, for a
+ * driver can make more available while we look.
+ */
 static void take_all(unsigned i)
 {
 	struct device_queue *q = &blk.device->queue[i];
+	unsigned taken = 0;
 
 	do {
 		virtq_disarm(&q->vq);
-		for (;;) {
+		for (;; taken++) {
 			struct request *r;
 			enum virtq_status st;
 
-			if (blk.free_count == 0) {
-				blk.starved = true;
-				return;
+			if (blk.free_count == 0 || taken == REQUESTS_MAX) {
+				blk.wait = WAIT_SLOT;
+				break;
 			}
 			r = &blk.request[blk.free[blk.free_count - 1]];
 			st = virtq_pop(&q->vq, &r->req);
 			if (st == VIRTQ_BROKEN)
 				device_break(blk.device, i, "a chain that makes no sense");
-			if (st == VIRTQ_BROKEN)
-				return;
-			if (st == VIRTQ_EMPTY)
+			if (st != VIRTQ_OK)
 				break;
 			blk.free_count--;
 			if (!take(r, i))
-				return;
+				break;
 		}
-	} while (virtq_rearm(&q->vq));
+		if (blk.wait != NO_WAIT) {
+			/* Whoever had something goes behind the others; who had nothing, before. */
+			blk.first = (i + (taken > 0)) % blk.device->queue_count;
+			return;
+		}
+	} while (q->running && virtq_rearm(&q->vq));
+}
+
+/* Every queue in turn, until one has to wait: then all do. */
+static void take_from_all(void)
+{
+	unsigned n = blk.device->queue_count, first = blk.first;
+
+	blk.wait = NO_WAIT;
+	for (unsigned i = 0; i < n && blk.wait == NO_WAIT; i++)
+		if (blk.device->queue[(first + i) % n].running)
+			take_all((first + i) % n);
+}
+
+/*
+ * The host cannot do this to a range. A hole reads as zero as well, and to unmap is allowed, not
+ * demanded: what sets to zero has two ways. A discard is only a hint (5.2.6.2).
+ */
+static void unsupported(struct request *r)
+{
+	if (r->type == T_WRITE_ZEROES && !r->otherwise) {
+		r->otherwise = true;
+		r->mode ^= FALLOC_FL_ZERO_RANGE | FALLOC_FL_PUNCH_HOLE;
+		queue_io(r);
+		return;
+	}
+	finish(r, r->type == T_DISCARD ? S_OK : S_UNSUPP, 0);
 }
 
 /* One completion: the end of a request, or a part of it. */
 static void complete(struct request *r, int result)
 {
 	bool moves = r->type == T_IN || r->type == T_OUT;
+	bool ranged = r->type == T_DISCARD || r->type == T_WRITE_ZEROES;
 
 	blk.in_flight[r->queue]--;
 	if (result == -EINTR || result == -EAGAIN) {
 		queue_io(r);
 		return;
 	}
-	/* Not every file system can set a range to zero; a hole reads as zero as well. */
-	if (result == -EOPNOTSUPP && r->type == T_WRITE_ZEROES &&
-	    (r->mode & FALLOC_FL_ZERO_RANGE) != 0) {
-		r->mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
-		queue_io(r);
-		return;
-	}
-	if (result == -EOPNOTSUPP && !moves && r->type != T_FLUSH) {
-		/* A discard is only a hint (5.2.6.2). */
-		finish(r, r->type == T_DISCARD ? S_OK : S_UNSUPP, 0);
+	/* A block device says EINVAL where its own blocks are larger than ours. */
+	if ((result == -EOPNOTSUPP || result == -EINVAL) && ranged && !r->sync) {
+		unsupported(r);
 		return;
 	}
 	if (result < 0 || (moves && result == 0)) {
-		log_guest(&blk.failed, "blk: request of type %u at byte %llu failed: %s",
-			  r->type, (unsigned long long)r->at,
+		log_guest(&blk.failed, "a request of type %u at byte %llu failed: %s", r->type,
+			  (unsigned long long)r->at,
 			  result < 0 ? strerrordesc_np(-result)
 				     : "the file has become shorter");
 		finish(r, S_IOERR, 0);
@@ -382,6 +435,11 @@ static void complete(struct request *r, int result)
 			skip -= r->iov[r->iov_first++].iov_len;
 		r->iov[r->iov_first].iov_base = (uint8_t *)r->iov[r->iov_first].iov_base + skip;
 		r->iov[r->iov_first].iov_len -= skip;
+		queue_io(r);
+		return;
+	}
+	if (r->type == T_WRITE_ZEROES && !r->sync && write_through()) {
+		r->sync = true;
 		queue_io(r);
 		return;
 	}
@@ -403,33 +461,50 @@ static bool reap(void)
 	return seen > 0;
 }
 
-/* Submits, takes what is done already, and starts again as long as requests are waiting. */
-static void turn(void)
+static void submit(void)
 {
-	for (;;) {
-		while (io_uring_submit(&blk.ring) == -EINTR)
-			;
-		if (!reap())
-			break;
-		if (!blk.starved)
-			continue;
-		blk.starved = false;
-		for (unsigned i = 0; i < blk.device->queue_count; i++)
-			if (blk.device->queue[i].running)
-				take_all(i);
-	}
+	int result;
+
+	do
+		result = io_uring_submit(&blk.ring);
+	while (result == -EINTR);
+	/* The kernel is short of memory, and perhaps no completion is to come that wakes us. */
+	if (result < 0)
+		loop_timer_set(&blk.rested, RETRY_NS);
+}
+
+/* After each event: drivers learn what was pushed, and whoever waits will be woken. */
+static void settle(void)
+{
 	for (unsigned i = 0; i < blk.device->queue_count; i++) {
 		if (!blk.called[i])
 			continue;
 		blk.called[i] = false;
 		device_call(blk.device, i);
 	}
+	if (blk.wait == WAIT_SLOT && blk.free_count > 0)
+		loop_timer_set(&blk.rested, AT_ONCE_NS);
+}
+
+/* Submits, takes what is done already, and goes on with those that wait for a slot. */
+static void turn(void)
+{
+	for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+		submit();
+		if (!reap())
+			break;
+		if (blk.wait == WAIT_SLOT)
+			take_from_all();
+	}
+	submit();
+	settle();
 }
 
 static void blk_kick(struct device *d, unsigned i)
 {
 	(void)d;
-	take_all(i);
+	if (blk.wait == NO_WAIT)
+		take_all(i);
 	turn();
 }
 
@@ -444,20 +519,20 @@ static void rested(void *arg, uint32_t events)
 {
 	(void)arg;
 	(void)events;
-	for (unsigned i = 0; i < blk.device->queue_count; i++)
-		if (blk.device->queue[i].running)
-			take_all(i);
+	take_from_all();
 	turn();
 }
 
+/* Nothing new is taken here: the driver may go on filling the queue. */
 static void blk_stop(struct device *d, unsigned i)
 {
 	(void)d;
-	turn();
 	while (blk.in_flight[i] > 0) {
 		(void)io_uring_submit_and_wait(&blk.ring, 1);
-		turn();
+		(void)reap();
 	}
+	submit();
+	settle();
 }
 
 static void blk_reset(struct device *d)
@@ -471,11 +546,22 @@ static void blk_config_write(struct device *d, uint32_t off, const uint8_t *data
 		d->config[off] = data[0];
 }
 
+/* What a file opened with O_DIRECT asks of offsets, bytes; kernels before 6.1 do not say. */
+static unsigned direct_block(int fd)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &st) < 0 ||
+	    (st.stx_mask & STATX_DIOALIGN) == 0 || st.stx_dio_offset_align < SECTOR)
+		return SECTOR;
+	return st.stx_dio_offset_align;
+}
+
 /* The size of what is behind the descriptor, in bytes; false if it is nothing of the kind. */
 static bool measure(int fd, bool direct)
 {
 	struct stat st;
-	int block = SECTOR;
+	unsigned block = SECTOR;
 
 	if (fstat(fd, &st) < 0)
 		return false;
@@ -483,12 +569,15 @@ static bool measure(int fd, bool direct)
 		if (ioctl(fd, BLKGETSIZE64, &blk.capacity) < 0 ||
 		    ioctl(fd, BLKSSZGET, &block) < 0)
 			return false;
-	} else {
+	} else if (S_ISREG(st.st_mode)) {
 		blk.capacity = (uint64_t)st.st_size;
-	}
-	if (block < (int)SECTOR || block > 4096 || (block & (block - 1)) != 0)
+		block = direct ? direct_block(fd) : SECTOR;
+	} else {
 		return false;
-	blk.block = direct ? (uint32_t)block : SECTOR;
+	}
+	if (block < SECTOR || block > BLOCK_MAX || (block & (block - 1)) != 0)
+		return false;
+	blk.block = direct ? block : SECTOR;
 	if (blk.capacity % blk.block != 0)
 		log_warn("the last %u bytes of the disk are no whole block and stay hidden",
 			 (unsigned)(blk.capacity % blk.block));
@@ -520,15 +609,12 @@ static enum status blk_open(struct device *d, const struct device_config *c)
 	int result;
 
 	memset(&blk, 0, offsetof(struct blk, request)); /* whose pages nobody has touched yet */
-	blk.free_count = 0;
-	memset(blk.in_flight, 0, sizeof(blk.in_flight));
-	memset(blk.called, 0, sizeof(blk.called));
-	blk.starved = false;
 	blk.device = d;
 	blk.read_only = (c->flags & DEVICE_READ_ONLY) != 0;
 	memcpy(blk.serial, c->u.blk.serial, sizeof(blk.serial));
 	if (!measure(DEVICE_FD_BACKEND, (c->flags & DEVICE_DIRECT) != 0)) {
-		log_error("the disk is neither a file nor a block device that can be measured");
+		log_error(
+			"the disk is no file or block device with blocks of 512 to 4096 bytes");
 		return STATUS_NO_FILE;
 	}
 	result = open_ring();
@@ -539,6 +625,7 @@ static enum status blk_open(struct device *d, const struct device_config *c)
 			strerror(-result));
 		return STATUS_FAILED;
 	}
+	/* The ring itself is watched: an eventfd would have to be read for each batch. */
 	blk.completed = (struct loop_source){ .fd = blk.ring.ring_fd, .ready = completed };
 	if (!loop_add(&blk.completed, EPOLLIN) || !loop_timer_init(&blk.rested, rested, NULL) ||
 	    !loop_add(&blk.rested, EPOLLIN)) {

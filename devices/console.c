@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * virtio-console with several ports (virtio 1.2, 5.3). Port 0 is the launcher's terminal, if there
- * is one; the named ports follow, and a client that connects to a port's socket is its other end,
- * one at a time. What the guest sends to a port without a client is dropped, as QEMU does.
+ * virtio-console with several ports (virtio 1.2, 5.3). Port 0 is the launcher's terminal, or is
+ * not there; the named ports have the numbers from 1 on, with a terminal and without. A client that
+ * connects to a port's socket is its other end, one at a time, until it has gone: not as long as it
+ * can still hear, and not before a guest that listens has got all that it said. What the guest sends
+ * to a port without a client is dropped, as QEMU does.
  *
- * Bytes go between the host's socket and guest memory without a copy. What the guest has to be
- * told about a port is a set of bits, so that no guest can make a queue of messages grow.
+ * Bytes go between the host's socket and guest memory without a copy, and wait on the side that they
+ * come from. What the guest has to be told about a port is a set of bits, so that no guest can make
+ * a queue of messages grow.
  */
 #include "console_policy.h"
 #include "device.h"
@@ -17,7 +20,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TURN_BYTES (256u << 10) /* of one port, before others have their turn */
+/* What a queue gets before others have their turn: so many bytes, of which each request is some. */
+#define TURN_BYTES    (256u << 10)
+#define REQUEST_BYTES 1024u
 
 enum { F_SIZE = 0, F_MULTIPORT = 1 }; /* 5.3.3 */
 
@@ -46,9 +51,11 @@ struct port {
 	bool guest_open, ready;
 	uint8_t pending; /* a bit for each event that the guest is yet to be told */
 	int client;	 /* -1: nobody */
-	struct loop_source listening, stream;
-	bool want_in, want_out; /* what stream is watched for */
-	uint64_t sent;		/* of the first transmit buffer, already */
+	bool said_all;	 /* the client sends no more */
+	struct loop_source listening;
+	struct loop_source stream; /* the client, as long as it hears */
+	bool want_in, want_out;	   /* what stream is watched for */
+	uint64_t sent;		   /* of the first transmit buffer, already */
 };
 
 static struct console {
@@ -57,7 +64,8 @@ static struct console {
 	unsigned port_count;
 	char name[DEVICE_PORTS_MAX][DEVICE_NAME_MAX];
 	uint16_t columns, rows;
-	struct virtq_req req;
+	struct virtq_req req; /* the one that next_request() has popped */
+	struct loop_source next_turn;
 	struct log_limit odd;
 } console;
 
@@ -88,6 +96,34 @@ static bool runs(unsigned queue)
 	return console.device->queue[queue].running;
 }
 
+/*
+ * Pops the next request of a queue. False: there is none, and the driver will kick when there is, or
+ * the queue has had its turn and gets another one.
+ */
+static bool next_request(unsigned queue, unsigned *turn)
+{
+	struct device_queue *q = &console.device->queue[queue];
+
+	while (q->running) {
+		if (*turn < REQUEST_BYTES) {
+			loop_timer_set(&console.next_turn, 1);
+			return false;
+		}
+		*turn -= REQUEST_BYTES;
+		switch (virtq_pop(&q->vq, &console.req)) {
+		case VIRTQ_OK:
+			return true;
+		case VIRTQ_BROKEN:
+			device_break(console.device, queue, "a request makes no sense");
+			return false;
+		case VIRTQ_EMPTY:
+			if (!virtq_rearm(&q->vq))
+				return false;
+		}
+	}
+	return false;
+}
+
 /* ---- what the guest is told ---- */
 
 /* One message into a buffer; true if there was one. What does not fit is the driver's loss. */
@@ -95,20 +131,13 @@ static bool tell(const struct port *p, uint16_t event, uint16_t value, const voi
 		 size_t len)
 {
 	struct control c = { htole32(p->id), htole16(event), htole16(value) };
-	struct device_queue *q = &console.device->queue[CONTROL_RX];
+	unsigned turn = TURN_BYTES;
 
-	switch (virtq_pop(&q->vq, &console.req)) {
-	case VIRTQ_EMPTY:
+	if (!next_request(CONTROL_RX, &turn))
 		return false;
-	case VIRTQ_BROKEN:
-		device_break(console.device, CONTROL_RX, "a control buffer makes no sense");
-		return false;
-	case VIRTQ_OK:
-		break;
-	}
 	if (!virtq_put(&console.req, &c, sizeof(c)) || !virtq_put(&console.req, more, len))
 		log_guest(&console.odd, "console: a control buffer is too small");
-	virtq_push(&q->vq, &console.req);
+	virtq_push(&console.device->queue[CONTROL_RX].vq, &console.req);
 	return true;
 }
 
@@ -119,7 +148,7 @@ static bool tell_event(struct port *p, uint16_t event)
 	switch (event) {
 	case PORT_NAME:
 		return tell(p, event, 1, p->name, strlen(p->name));
-	case RESIZE:
+	case RESIZE: /* in the order of 5.3.6.2; Linux 6.1 takes it the other way around */
 		return tell(p, event, 0, size, sizeof(size));
 	case PORT_OPEN:
 		return tell(p, event, p->client >= 0, NULL, 0);
@@ -142,7 +171,7 @@ static void tell_pending(void)
 		for (unsigned e = 0; e < sizeof(order) / sizeof(order[0]); e++) {
 			if ((p->pending >> order[e] & 1) == 0)
 				continue;
-			if (!runs(CONTROL_RX) || !tell_event(p, order[e]))
+			if (!tell_event(p, order[e]))
 				goto out;
 			p->pending &= (uint8_t) ~(1u << order[e]);
 		}
@@ -159,149 +188,132 @@ static void owe(struct port *p, uint16_t event)
 
 /* ---- the host's end of a port ---- */
 
+/* Without MULTIPORT there is no way to say so, and no port but this one. */
+static bool guest_listens(const struct port *p)
+{
+	return p->guest_open || (p->id == 0 && !device_has(console.device, F_MULTIPORT));
+}
+
+static bool client_hears(const struct port *p)
+{
+	return p->stream.fd >= 0;
+}
+
 static void watch(struct port *p, bool in, bool out)
 {
-	if (p->stream.fd < 0 || (p->want_in == in && p->want_out == out))
+	if (!client_hears(p) || (p->want_in == in && p->want_out == out))
 		return;
 	p->want_in = in;
 	p->want_out = out;
 	loop_change(&p->stream, (in ? (uint32_t)EPOLLIN : 0) | (out ? (uint32_t)EPOLLOUT : 0));
 }
 
+/* From the guest to the client; a buffer that it takes in part is offered again from there. */
+static void transmit(struct port *p)
+{
+	unsigned queue = rx_queue(p) + 1, turn = TURN_BYTES;
+	bool full = false;
+
+	while (!full && next_request(queue, &turn)) {
+		uint64_t len = virtq_readable(&console.req), part = 0;
+		struct iovec iov[VIRTQ_SEGS_MAX];
+		int count;
+
+		/* The guest may have changed the chain since. */
+		p->sent = p->sent < len ? p->sent : len;
+		virtq_read_iovec(&console.req, p->sent, iov, VIRTQ_SEGS_MAX);
+		count = virtq_read_iovec(&console.req, len - p->sent, iov, VIRTQ_SEGS_MAX);
+		if (client_hears(p) && count > 0) {
+			ssize_t n = writev(p->client, iov, count);
+
+			part = n < 0 ? 0 : (uint64_t)n;
+			/* Other errors are those of a client that hears no more. */
+			full = n < 0 ? errno == EAGAIN : part < len - p->sent;
+		}
+		turn -= part < turn ? (unsigned)part : turn;
+		p->sent = full ? p->sent + part : 0;
+		if (full)
+			virtq_unpop(&console.device->queue[queue].vq, &console.req);
+		else
+			virtq_push(&console.device->queue[queue].vq, &console.req);
+	}
+	watch(p, p->want_in, full);
+	device_call(console.device, queue);
+}
+
 static void hang_up(struct port *p)
 {
-	if (p->client < 0)
-		return;
 	loop_remove(&p->stream);
 	close(p->client);
 	p->client = -1;
+	p->said_all = false;
+	p->sent = 0;
 	owe(p, PORT_OPEN);
 	tell_pending();
 	if (p->listening.fd >= 0)
 		loop_change(&p->listening, EPOLLIN);
 }
 
+/* Fills the popped request. False: there is nothing to be had, and it has been put back. */
+static bool fill(struct port *p, struct virtq *q, unsigned *turn)
+{
+	struct iovec iov[VIRTQ_SEGS_MAX];
+	uint64_t room = virtq_writable(&console.req);
+	int count;
+	ssize_t n;
+
+	room = room < TURN_BYTES ? room : TURN_BYTES;
+	count = virtq_write_iovec(&console.req, room, iov, VIRTQ_SEGS_MAX);
+	if (count == 0)
+		return true; /* it has room for nothing */
+	n = readv(p->client, iov, count);
+	if (n <= 0) {
+		p->said_all = n == 0 || errno != EAGAIN;
+		virtq_unpop(q, &console.req);
+		return false;
+	}
+	virtq_wrote(&console.req, (uint32_t)n);
+	*turn -= n < *turn ? (unsigned)n : *turn;
+	return true;
+}
+
 /* From the client to the guest, as long as both have something. */
 static void receive(struct port *p)
 {
-	unsigned queue = rx_queue(p), budget = TURN_BYTES;
-	struct device_queue *q = &console.device->queue[queue];
+	unsigned queue = rx_queue(p), turn = TURN_BYTES;
+	struct virtq *q = &console.device->queue[queue].vq;
+	bool empty = false;
 
-	while (p->client >= 0 && p->guest_open && runs(queue) && budget > 0) {
-		struct iovec iov[VIRTQ_SEGS_MAX];
-		enum virtq_status st = virtq_pop(&q->vq, &console.req);
-		uint64_t room;
-		ssize_t n;
-		int count;
-
-		if (st == VIRTQ_EMPTY && virtq_rearm(&q->vq))
-			continue;
-		if (st == VIRTQ_BROKEN)
-			device_break(console.device, queue, "a receive buffer makes no sense");
-		if (st != VIRTQ_OK) {
-			watch(p, false, p->want_out);
-			break;
-		}
-		room = virtq_writable(&console.req);
-		room = room < budget ? room : budget;
-		count = virtq_write_iovec(&console.req, room, iov, VIRTQ_SEGS_MAX);
-		n = count > 0 ? readv(p->client, iov, count) : 0;
-		if (n > 0) {
-			virtq_wrote(&console.req, (uint32_t)n);
-			budget -= (unsigned)n;
-		} else if (count > 0) {
-			int error = n == 0 ? EPIPE : errno;
-
-			virtq_unpop(&q->vq, &console.req);
-			if (error != EAGAIN && error != EINTR)
-				hang_up(p);
-			else
-				watch(p, true, p->want_out);
-			break;
-		}
-		virtq_push(&q->vq, &console.req);
+	while (!empty && p->client >= 0 && !p->said_all && guest_listens(p) &&
+	       next_request(queue, &turn)) {
+		empty = !fill(p, q, &turn);
+		if (!empty)
+			virtq_push(q, &console.req);
 	}
-	if (!p->guest_open || !runs(queue))
-		watch(p, false, p->want_out); /* the client's bytes wait with the client */
-	if (runs(queue))
-		device_call(console.device, queue);
-}
-
-/* From the guest to the client; a buffer that it takes in part is offered again from there. */
-static void transmit(struct port *p)
-{
-	unsigned queue = rx_queue(p) + 1, budget = TURN_BYTES;
-	struct device_queue *q = &console.device->queue[queue];
-	uint64_t *done = &p->sent;
-
-	while (runs(queue) && budget > 0) {
-		struct iovec iov[VIRTQ_SEGS_MAX];
-		enum virtq_status st = virtq_pop(&q->vq, &console.req);
-		uint64_t len;
-		ssize_t n = 0;
-		int count;
-
-		if (st == VIRTQ_EMPTY && virtq_rearm(&q->vq))
-			continue;
-		if (st == VIRTQ_BROKEN)
-			device_break(console.device, queue, "a transmit buffer makes no sense");
-		if (st != VIRTQ_OK) {
-			watch(p, p->want_in, false);
-			break;
-		}
-		len = virtq_readable(&console.req);
-		*done = *done < len ? *done : len; /* the guest may have changed the chain */
-		if (p->client >= 0 && len > *done) {
-			count = virtq_read_iovec(&console.req, *done, iov, VIRTQ_SEGS_MAX);
-			count = count < 0 ? count
-					  : virtq_read_iovec(&console.req, len - *done, iov,
-							     VIRTQ_SEGS_MAX);
-			n = count > 0 ? writev(p->client, iov, count) : 0;
-			if (n < 0 && errno != EAGAIN && errno != EINTR) {
-				hang_up(p);
-				n = (ssize_t)(len -
-					      *done); /* with nobody there it is dropped */
-			}
-			n = n < 0 ? 0 : n;
-			if ((uint64_t)n < len - *done) {
-				*done += (uint64_t)n;
-				virtq_unpop(&q->vq, &console.req);
-				watch(p, p->want_in, true);
-				break;
-			}
-		}
-		budget -= len < budget ? (unsigned)len : budget;
-		*done = 0;
-		virtq_push(&q->vq, &console.req);
-	}
-	if (budget == 0) /* the rest with the next turn of the loop */
-		watch(p, p->want_in, true);
-	if (runs(queue))
-		device_call(console.device, queue);
+	device_call(console.device, queue);
+	watch(p, empty, p->want_out); /* else its bytes wait with the client */
+	if (p->client >= 0 && !client_hears(p) && (p->said_all || !guest_listens(p)))
+		hang_up(p);
 }
 
 static void stream_ready(void *arg, uint32_t events)
 {
 	struct port *p = arg;
 
-	if ((events & EPOLLOUT) != 0)
-		transmit(p);
-	if ((events & EPOLLIN) != 0)
-		receive(p);
-	/* Nobody writes any more, and what was written has been read or is not wanted. */
-	if ((events & (EPOLLHUP | EPOLLERR)) != 0 && (events & EPOLLIN) == 0)
-		hang_up(p);
-	if (p->client < 0)
-		transmit(
-			p); /* what waited for it is dropped, or the guest would wait as well */
+	/* It would be told for ever. What the client has left behind can be read all the same. */
+	if ((events & (EPOLLHUP | EPOLLERR)) != 0)
+		loop_remove(&p->stream);
+	transmit(p); /* or drops what waited for it: the guest would wait as well */
+	receive(p);
 }
 
+/* 0 as events: each direction is watched once it was tried and has to wait. */
 static bool take_client(struct port *p, int fd)
 {
 	p->client = fd;
 	p->stream = (struct loop_source){ .fd = fd, .ready = stream_ready, .arg = p };
-	p->want_in = p->want_out = true; /* either will find out */
-	return loop_add(&p->stream, EPOLLIN | EPOLLOUT);
+	p->want_in = p->want_out = false;
+	return loop_add(&p->stream, 0);
 }
 
 static void client_waits(void *arg, uint32_t events)
@@ -314,12 +326,13 @@ static void client_waits(void *arg, uint32_t events)
 		return;
 	if (!take_client(p, fd)) {
 		close(fd);
-		p->client = -1;
+		p->client = p->stream.fd = -1;
 		return;
 	}
 	loop_change(&p->listening, 0); /* one at a time */
 	owe(p, PORT_OPEN);
 	tell_pending();
+	receive(p);
 }
 
 /* ---- the guest's requests ---- */
@@ -347,8 +360,7 @@ static void obey(const struct control *c)
 			owe(p, PORT_OPEN);
 	} else if (event == PORT_OPEN) {
 		p->guest_open = value != 0;
-		if (p->guest_open)
-			watch(p, true, p->want_out);
+		receive(p);
 	} else {
 		log_guest(&console.odd, "console: a message of kind %u", event);
 	}
@@ -356,24 +368,20 @@ static void obey(const struct control *c)
 
 static void take_control(void)
 {
-	struct device_queue *q = &console.device->queue[CONTROL_TX];
-	enum virtq_status st = VIRTQ_OK;
+	unsigned turn = TURN_BYTES;
 
-	do {
-		while ((st = virtq_pop(&q->vq, &console.req)) == VIRTQ_OK) {
-			struct control c;
+	while (next_request(CONTROL_TX, &turn)) {
+		struct control c;
+		bool whole = virtq_get(&console.req, &c, sizeof(c));
 
-			if (virtq_get(&console.req, &c, sizeof(c)))
-				obey(&c);
-			else
-				log_guest(&console.odd,
-					  "console: a control message is too short");
-			virtq_push(&q->vq, &console.req);
-			device_call(console.device, CONTROL_TX);
-		}
-	} while (st == VIRTQ_EMPTY && virtq_rearm(&q->vq));
-	if (st == VIRTQ_BROKEN)
-		device_break(console.device, CONTROL_TX, "a control message makes no sense");
+		/* First, as to obey may take other requests. */
+		virtq_push(&console.device->queue[CONTROL_TX].vq, &console.req);
+		if (whole)
+			obey(&c);
+		else
+			log_guest(&console.odd, "console: a control message is too short");
+	}
+	device_call(console.device, CONTROL_TX);
 	tell_pending();
 }
 
@@ -381,21 +389,28 @@ static void console_kick(struct device *d, unsigned i)
 {
 	struct port *p = i == CONTROL_RX || i == CONTROL_TX ? NULL : port_of_queue(i);
 
-	(void)d;
 	if (i == CONTROL_RX) {
-		/* Asked for before looking: buffers that come later are told. */
-		(void)virtq_rearm(&console.device->queue[i].vq);
 		tell_pending();
 	} else if (i == CONTROL_TX) {
 		take_control();
 	} else if (p == NULL) {
-		return; /* queues of no port: 5.3.2 numbers have none left over but port 0's */
+		if (virtq_rearm(&d->queue[i].vq))
+			log_guest(&console.odd, "console: queue %u has no port", i);
 	} else if (i % 2 == 0) {
 		receive(p);
-		if (p->client < 0 && runs(i + 1))
-			transmit(p);
 	} else {
 		transmit(p);
+	}
+}
+
+static void turn(void *arg, uint32_t events)
+{
+	(void)arg;
+	(void)events;
+	take_control();
+	for (unsigned i = 0; i < console.port_count; i++) {
+		transmit(&console.port[i]);
+		receive(&console.port[i]);
 	}
 }
 
@@ -460,6 +475,11 @@ static enum status console_open(struct device *d, const struct device_config *c)
 			  c->backend_count);
 		return STATUS_NOT_STARTED;
 	}
+	if (!loop_timer_init(&console.next_turn, turn, NULL) ||
+	    !loop_add(&console.next_turn, EPOLLIN)) {
+		log_error("no timer: %s", strerror(errno));
+		return STATUS_FAILED;
+	}
 	for (; console.port_count < c->u.console.ports; console.port_count++)
 		if (!open_port(console.port_count, c)) {
 			log_error("cannot watch a port: %s", strerror(errno));
@@ -482,5 +502,5 @@ const struct device_ops device_ops = {
 	.command = console_command,
 	.filter = console_filter,
 	.filter_count = console_filter_count,
-	.open_files = DEVICE_PORTS_MAX, /* clients */
+	.open_files = DEVICE_PORTS_MAX + 1, /* clients, and the timer */
 };

@@ -4,44 +4,33 @@
  * writes "CONNECT <port>\n" and hears "OK <its own port>\n" once the guest has accepted. Out of
  * the guest: port P of CID 2 is whatever socket the launcher connects for us, as we can open none.
  *
- * A fixed table of connections, a fixed buffer each for what the host's end does not take at once:
- * that buffer is the credit the guest has. What a guest has to be told is a bit of its connection,
- * so that nothing it does makes a queue grow.
+ * Packets and queues are here, the streams themselves in vsock_connection.c. All work is done by
+ * serve(), so much in a turn of the loop.
  */
 #include "device.h"
+#include "vsock_connection.h"
 #include "vsock_policy.h"
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 64
-#define BUFFER		32768u /* bytes from the guest, per connection */
-#define STRAYS_MAX	16     /* resets owed to connections that do not exist */
-#define LINE_MAX_BYTES	32
+#define STRAYS_MAX	16 /* resets owed to those who have no connection */
+#define LINE_BYTES_MAX	32
 #define FIRST_HOST_PORT (1u << 30)
 #define HOST_CID	2u
-#define PATIENCE	3 /* seconds for a client's line, and for the guest's answer */
-#define SECOND_NS	1000000000ull
-#define TURN_PACKETS	64
+#define CID_MAX		0xfffffffeull /* 5.10.4: the next one is reserved */
+#define PATIENCE_NS	2000000000ull /* for a client's line, and for an answer to a request */
+#define DEAF_NS		1000000000ull /* after the host could give us no client */
+#define TURN_PACKETS	32	      /* each way */
 
 enum { RX, TX, EVENT, QUEUE_COUNT }; /* 5.10.2 */
-
-enum { /* 5.10.6 */
-       OP_REQUEST = 1,
-       OP_RESPONSE = 2,
-       OP_RST = 3,
-       OP_SHUTDOWN = 4,
-       OP_RW = 5,
-       OP_CREDIT_UPDATE = 6,
-       OP_CREDIT_REQUEST = 7,
-};
-enum { TYPE_STREAM = 1, NO_RECEIVE = 1, NO_SEND = 2 };
+enum { TYPE_STREAM = 1 };	     /* 5.10.6.2 */
 
 struct packet {
 	uint64_t src_cid, dst_cid;
@@ -52,33 +41,14 @@ struct packet {
 #define HEADER_SIZE 44u /* 5.10.6, without our padding */
 _Static_assert(offsetof(struct packet, fwd_cnt) + 4 == HEADER_SIZE, "5.10.6");
 
-enum state {
-	FREE,
-	GREETING,  /* a client is to say which port it wants */
-	REQUESTED, /* the guest is to answer */
-	ASKED,	   /* the launcher is to answer */
-	OPEN,
-	ENDED, /* only a reset is still owed */
-};
-
-struct connection {
-	enum state state;
-	uint32_t guest_port, host_port;
-	uint32_t generation;	   /* an answer to an earlier use of this place is not ours */
-	int fd;			   /* the host's end, or -1 */
-	struct loop_source source; /* which is watched, until it has hung up */
-	uint8_t owed;		   /* a bit for each op that the guest is yet to be told */
-	unsigned patience;
-
-	/* 5.10.6.3: credit. All counts wrap. */
-	uint32_t peer_alloc, peer_forwarded; /* as the guest says */
-	uint32_t sent;			     /* bytes to the guest */
-	uint32_t forwarded, told_forwarded;  /* bytes that the host's end has taken */
-
-	bool host_ended; /* no more bytes come from the host's end */
-	bool guest_sends_no_more, guest_reads_no_more; /* what the guest has said */
-	uint32_t start, filled;			       /* of buffer; until open: of the line */
-	uint8_t *buffer; /* BUFFER bytes; last, as new_connection() leaves it alone */
+/* Which op of the guest may come in which state; any other one is answered by a reset. */
+#define ALLOW(op) (1u << (op))
+static const uint8_t allowed[CONNECTION_STATES] = {
+	[REQUESTED] = ALLOW(OP_RESPONSE) | ALLOW(OP_RST),
+	[ASKED] = ALLOW(OP_RST),
+	[OPEN] = ALLOW(OP_RST) | ALLOW(OP_SHUTDOWN) | ALLOW(OP_RW) | ALLOW(OP_CREDIT_UPDATE) |
+		 ALLOW(OP_CREDIT_REQUEST),
+	[ENDED] = ALLOW(OP_RST),
 };
 
 static struct vsock {
@@ -86,261 +56,24 @@ static struct vsock {
 	uint64_t cid;
 	uint32_t next_port;
 	struct loop_source listening, clock;
-	bool ticking;
-	struct connection connection[CONNECTIONS_MAX];
+	uint64_t deaf_until_ns; /* 0: it listens */
+	uint64_t wakes_ns;	/* when the clock does; UINT64_MAX: never */
+	bool tx_due;		/* there may be packets of the guest */
 	struct {
 		uint32_t guest_port, host_port;
+		uint16_t type;
 	} stray[STRAYS_MAX];
-	unsigned stray_count, next; /* next: who may send first */
+	unsigned stray_count;
+	unsigned next; /* the connection that may send first */
 	struct virtq_req req;
 	struct log_limit odd;
 } vsock;
 
-/* By themselves, so that what nobody uses is never touched. */
-static uint8_t buffers[CONNECTIONS_MAX][BUFFER];
-
-static void deliver(void);
-
-/* ---- one connection ---- */
-
-/* 5.10.6.3; a guest that claims to have forwarded more than was sent has no credit. */
-static uint32_t credit(const struct connection *c)
-{
-	uint32_t in_flight = c->sent - c->peer_forwarded;
-
-	return in_flight > c->peer_alloc ? 0 : c->peer_alloc - in_flight;
-}
-
-static void watch(struct connection *c)
-{
-	uint32_t events = 0;
-
-	if (c->source.fd < 0)
-		return;
-	if (c->state == GREETING ||
-	    (c->state == OPEN && !c->host_ended && !c->guest_reads_no_more && credit(c) > 0))
-		events |= EPOLLIN;
-	if (c->state == OPEN && c->filled > 0)
-		events |= EPOLLOUT;
-	loop_change(&c->source, events);
-}
-
-static void close_host_end(struct connection *c)
-{
-	if (c->source.fd >= 0)
-		loop_remove(&c->source);
-	if (c->fd >= 0)
-		close(c->fd);
-	c->fd = -1;
-}
-
-static void drop(struct connection *c)
-{
-	close_host_end(c);
-	c->state = FREE;
-	c->owed = 0;
-}
-
-/* The guest gets a reset; then the place is free. */
-static void end(struct connection *c)
-{
-	close_host_end(c);
-	c->state = ENDED;
-	c->owed = 1u << OP_RST;
-}
-
-static void tick_on(void)
-{
-	if (!vsock.ticking)
-		loop_timer_set(&vsock.clock, SECOND_NS);
-	vsock.ticking = true;
-}
-
-static struct connection *new_connection(enum state state)
-{
-	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
-		struct connection *c = &vsock.connection[i];
-		uint32_t generation = c->generation + 1;
-
-		if (c->state != FREE)
-			continue;
-		memset(c, 0, offsetof(struct connection, buffer));
-		c->state = state;
-		c->generation = generation;
-		c->fd = c->source.fd = -1;
-		c->patience = PATIENCE;
-		tick_on();
-		return c;
-	}
-	return NULL;
-}
-
-static struct connection *find(uint32_t guest_port, uint32_t host_port)
-{
-	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
-		struct connection *c = &vsock.connection[i];
-
-		if (c->state > GREETING && c->guest_port == guest_port &&
-		    c->host_port == host_port)
-			return c;
-	}
-	return NULL;
-}
-
-/* Once all that the guest has sent is with the host's end, what it said about its own takes effect. */
-static void settle(struct connection *c)
-{
-	if (c->state != OPEN)
-		return;
-	if (c->filled == 0 && c->guest_sends_no_more) {
-		if (c->guest_reads_no_more || c->host_ended) {
-			end(c);
-			return;
-		}
-		(void)shutdown(c->fd, SHUT_WR);
-	}
-	if (c->forwarded - c->told_forwarded >= BUFFER / 2)
-		c->owed |= 1u << OP_CREDIT_UPDATE;
-	watch(c);
-}
-
-/* Bytes that waited for the host's end. */
-static void drain(struct connection *c)
-{
-	struct iovec v = { c->buffer + c->start, c->filled };
-	ssize_t n = writev(c->fd, &v, 1);
-
-	if (n < 0) {
-		if (errno != EAGAIN && errno != EINTR)
-			end(c);
-		return;
-	}
-	c->start += (uint32_t)n;
-	c->filled -= (uint32_t)n;
-	c->forwarded += (uint32_t)n;
-	settle(c);
-}
-
-/* A client's line, so far. */
-static void greet(struct connection *c)
-{
-	struct iovec v = { c->buffer + c->filled, LINE_MAX_BYTES - c->filled };
-	ssize_t n = readv(c->fd, &v, 1);
-	char *text = (char *)c->buffer, *stop;
-	unsigned long port;
-
-	if (n <= 0) {
-		if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			drop(c);
-		return;
-	}
-	c->filled += (uint32_t)n;
-	if (text[c->filled - 1] != '\n') {
-		/* Nothing may follow the line: who does not wait for the answer is not ours. */
-		if (c->filled == LINE_MAX_BYTES || memchr(text, '\n', c->filled) != NULL)
-			drop(c);
-		return;
-	}
-	text[c->filled - 1] = '\0';
-	if (strlen(text) != c->filled - 1 || strncmp(text, "CONNECT ", 8) != 0 ||
-	    text[8] < '0' || text[8] > '9') {
-		drop(c);
-		return;
-	}
-	port = strtoul(text + 8, &stop, 10);
-	if (*stop != '\0' || port >= UINT32_MAX) {
-		drop(c);
-		return;
-	}
-	c->filled = 0;
-	c->guest_port = (uint32_t)port;
-	do
-		c->host_port = vsock.next_port++ | FIRST_HOST_PORT;
-	while (find(c->guest_port, c->host_port) != NULL);
-	c->state = REQUESTED;
-	c->owed = 1u << OP_REQUEST;
-	c->patience = PATIENCE;
-	watch(c);
-}
-
-static void host_ready(void *arg, uint32_t events)
-{
-	struct connection *c = arg;
-
-	if (c->state == GREETING && (events & EPOLLIN) != 0)
-		greet(c);
-	if (c->state == OPEN && (events & EPOLLOUT) != 0)
-		drain(c);
-	/* Nobody is there any more; what was sent before is still read, at the guest's pace. */
-	if (c->source.fd >= 0 && (events & (EPOLLHUP | EPOLLERR)) != 0) {
-		if (c->state == OPEN && !c->host_ended && !c->guest_reads_no_more)
-			loop_remove(&c->source);
-		else if (c->state == GREETING)
-			drop(c);
-		else
-			end(c);
-	}
-	deliver();
-}
-
-static bool give_host_end(struct connection *c, int fd)
-{
-	c->source = (struct loop_source){ .fd = fd, .ready = host_ready, .arg = c };
-	if (loop_add(&c->source, c->state == GREETING ? EPOLLIN : 0)) {
-		c->fd = fd;
-		return true;
-	}
-	c->source.fd = -1;
-	close(fd);
-	return false;
-}
-
-static void client_waits(void *arg, uint32_t events)
-{
-	int fd = accept4(vsock.listening.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct connection *c;
-
-	(void)arg;
-	(void)events;
-	if (fd < 0)
-		return;
-	c = new_connection(GREETING);
-	if (c == NULL)
-		close(fd);
-	else if (!give_host_end(c, fd))
-		drop(c);
-}
-
-/* Once a second while somebody is waited for. */
-static void tick(void *arg, uint32_t events)
-{
-	bool waiting = false;
-
-	(void)arg;
-	(void)events;
-	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
-		struct connection *c = &vsock.connection[i];
-
-		if (c->state != GREETING && c->state != REQUESTED && c->state != ASKED)
-			continue;
-		if (c->patience-- == 0) {
-			if (c->state == GREETING)
-				drop(c);
-			else
-				end(c);
-		} else {
-			waiting = true;
-		}
-	}
-	vsock.ticking = false;
-	if (waiting)
-		tick_on();
-	deliver();
-}
+static void serve(void);
 
 /* ---- to the guest ---- */
 
-static struct packet packet_for(uint32_t guest_port, uint32_t host_port, uint16_t op)
+static struct packet packet_for(uint32_t guest_port, uint32_t host_port, unsigned op)
 {
 	return (struct packet){
 		.src_cid = htole64(HOST_CID),
@@ -348,18 +81,28 @@ static struct packet packet_for(uint32_t guest_port, uint32_t host_port, uint16_
 		.src_port = htole32(host_port),
 		.dst_port = htole32(guest_port),
 		.type = htole16(TYPE_STREAM),
-		.op = htole16(op),
+		.op = htole16((uint16_t)op),
 	};
 }
 
-static struct packet packet_of(struct connection *c, uint16_t op)
+static struct packet packet_of(struct connection *c, unsigned op)
 {
 	struct packet p = packet_for(c->guest_port, c->host_port, op);
 
-	p.buf_alloc = htole32(BUFFER);
+	p.buf_alloc = htole32(CONNECTION_BUFFER);
 	p.fwd_cnt = htole32(c->forwarded);
 	c->told_forwarded = c->forwarded;
 	return p;
+}
+
+/*
+ * A bit for each op. A guest need not tell that it has room again, unless it is asked (5.10.6.3).
+ */
+static unsigned owed(const struct connection *c)
+{
+	bool ask = !c->asked && connection_sends(c) && connection_credit(c) == 0;
+
+	return c->owed | (ask ? 1u << OP_CREDIT_REQUEST : 0);
 }
 
 /* The next control packet that is owed; false if none is. */
@@ -369,65 +112,49 @@ static bool next_owed(struct packet *p)
 		vsock.stray_count--;
 		*p = packet_for(vsock.stray[vsock.stray_count].guest_port,
 				vsock.stray[vsock.stray_count].host_port, OP_RST);
+		p->type = htole16(vsock.stray[vsock.stray_count].type);
 		return true;
 	}
 	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
-		struct connection *c = &vsock.connection[i];
+		struct connection *c = connection_at(i);
+		unsigned op;
 
-		for (uint16_t op = OP_REQUEST; op <= OP_CREDIT_UPDATE; op++) {
-			if ((c->owed >> op & 1) == 0)
-				continue;
-			*p = packet_of(c, op);
-			if (op == OP_SHUTDOWN)
-				p->flags = htole32(NO_SEND);
-			c->owed &= (uint8_t) ~(1u << op);
-			if (op == OP_RST)
-				drop(c);
-			return true;
-		}
+		if (owed(c) == 0)
+			continue;
+		op = (unsigned)__builtin_ctz(owed(c));
+		*p = packet_of(c, op);
+		if (op == OP_SHUTDOWN)
+			p->flags = htole32(c->host_done);
+		c->asked = c->asked || op == OP_CREDIT_REQUEST;
+		c->owed &= (uint8_t) ~(1u << op);
+		if (op == OP_RST)
+			connection_free(c);
+		return true;
 	}
 	return false;
 }
 
-/* Data of one connection into the request, whose header comes after its length is known. */
-static bool fill(struct connection *c, struct virtq_req *req, struct packet *p)
+/* Data of one connection behind the place of the header. */
+static bool read_data(struct connection *c, struct virtq_req *req, struct packet *p)
 {
 	uint8_t header[HEADER_SIZE] = { 0 };
 	uint16_t seg = req->wr_seg;
-	uint32_t off = req->wr_off;
-	struct iovec iov[VIRTQ_SEGS_MAX];
+	uint32_t off = req->wr_off, n;
 	uint64_t room;
-	ssize_t n = 0;
-	int count;
 
 	if (!virtq_put(req, header, sizeof(header)))
 		return false;
 	room = virtq_writable(req);
-	room = room < credit(c) ? room : credit(c);
-	count = virtq_write_iovec(req, room, iov, VIRTQ_SEGS_MAX);
-	if (count > 0) {
-		n = readv(c->fd, iov, count);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			n = -2;
-	}
+	room = room < connection_credit(c) ? room : connection_credit(c);
+	n = connection_read(c, req, room);
+	/* Back to where the header goes. */
 	req->wr_seg = seg;
 	req->wr_off = off;
 	req->written = 0;
-	if (count <= 0 || n == -2)
+	if (n == 0)
 		return false;
-	if (n < 0) {
-		end(c);
-		return false;
-	}
-	if (n == 0) {
-		c->host_ended = true;
-		c->owed |= 1u << OP_SHUTDOWN;
-		settle(c);
-		return false;
-	}
-	c->sent += (uint32_t)n;
 	*p = packet_of(c, OP_RW);
-	p->len = htole32((uint32_t)n);
+	p->len = htole32(n);
 	return true;
 }
 
@@ -435,27 +162,57 @@ static bool fill(struct connection *c, struct virtq_req *req, struct packet *p)
 static bool next_data(struct virtq_req *req, struct packet *p)
 {
 	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
-		struct connection *c = &vsock.connection[(vsock.next + i) % CONNECTIONS_MAX];
+		struct connection *c = connection_at((vsock.next + i) % CONNECTIONS_MAX);
 
-		if (c->state != OPEN || c->host_ended || c->guest_reads_no_more ||
-		    credit(c) == 0 || !fill(c, req, p))
+		if (!connection_sends(c) || connection_credit(c) == 0 || !read_data(c, req, p))
 			continue;
-		vsock.next = (unsigned)(c - vsock.connection) + 1;
+		vsock.next = connection_index(c) + 1;
 		return true;
 	}
 	return false;
 }
 
-/* As much as there is and the guest has buffers for. Without buffers nobody is read from. */
-static void deliver(void)
+static bool anything_due(void)
+{
+	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+		const struct connection *c = connection_at(i);
+
+		if (owed(c) != 0 || (connection_sends(c) && connection_credit(c) > 0))
+			return true;
+	}
+	return vsock.stray_count > 0;
+}
+
+/* Fills one buffer; false: nobody has anything for it. */
+static bool fill(struct virtq_req *req)
+{
+	struct packet p;
+	uint32_t len = 0;
+
+	if (virtq_writable(req) <= HEADER_SIZE) {
+		log_guest(&vsock.odd, "a receive buffer of %u bytes",
+			  (unsigned)virtq_writable(req));
+		return true; /* and back it goes, for nothing */
+	}
+	if (!next_owed(&p)) {
+		if (next_data(req, &p))
+			len = le32toh(p.len);
+		else if (!next_owed(&p)) /* it may have found an end */
+			return false;
+	}
+	(void)!virtq_put(req, &p, HEADER_SIZE);
+	virtq_wrote(req, len);
+	return true;
+}
+
+/* As much as there is and the guest has buffers for; without buffers nobody is read from. */
+static bool deliver(void)
 {
 	struct device_queue *q = &vsock.device->queue[RX];
-	bool starved = true;
+	unsigned n;
 
-	for (unsigned n = 0; q->running && n < TURN_PACKETS; n++) {
-		struct packet p;
+	for (n = 0; n < TURN_PACKETS && q->running && anything_due(); n++) {
 		enum virtq_status st = virtq_pop(&q->vq, &vsock.req);
-		bool data;
 
 		if (st == VIRTQ_EMPTY && virtq_rearm(&q->vq))
 			continue;
@@ -463,252 +220,347 @@ static void deliver(void)
 			device_break(vsock.device, RX, "a receive buffer makes no sense");
 		if (st != VIRTQ_OK)
 			break;
-		starved = false;
-		data = false;
-		if (!next_owed(&p) && !(data = next_data(&vsock.req, &p)) && !next_owed(&p)) {
+		if (!fill(&vsock.req)) {
 			virtq_unpop(&q->vq, &vsock.req);
 			break;
 		}
-		if (!virtq_put(&vsock.req, &p, HEADER_SIZE))
-			log_guest(&vsock.odd, "vsock: a receive buffer is too small");
-		if (data)
-			virtq_wrote(&vsock.req, le32toh(p.len));
 		virtq_push(&q->vq, &vsock.req);
-		starved = true; /* unless there is another */
-	}
-	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
-		struct connection *c = &vsock.connection[i];
-
-		if (c->source.fd < 0 || c->state == FREE)
-			continue;
-		if (starved && c->state == OPEN)
-			loop_change(&c->source, c->filled > 0 ? EPOLLOUT : 0);
-		else
-			watch(c);
 	}
 	if (q->running)
 		device_call(vsock.device, RX);
+	return n == TURN_PACKETS && q->running;
 }
 
 /* ---- from the guest ---- */
 
-static void owe_reset(uint32_t guest_port, uint32_t host_port)
+static void owe_reset(const struct packet *p)
 {
-	if (vsock.stray_count == STRAYS_MAX)
-		return; /* a guest that floods us with strays waits for its own time-out */
-	vsock.stray[vsock.stray_count].guest_port = guest_port;
-	vsock.stray[vsock.stray_count++].host_port = host_port;
+	vsock.stray[vsock.stray_count].guest_port = le32toh(p->src_port);
+	vsock.stray[vsock.stray_count].host_port = le32toh(p->dst_port);
+	vsock.stray[vsock.stray_count++].type = le16toh(p->type);
 }
 
-static void request(uint32_t guest_port, uint32_t host_port)
+/* The value that the launcher is to repeat in its answer. */
+static uint64_t question(const struct connection *c)
 {
-	struct connection *c = new_connection(ASKED);
-	struct device_command ask = { .kind = DEVICE_CONNECT };
+	uint32_t id = connection_index(c) | (c->generation & 0xffffff) << 8;
+
+	return (uint64_t)id << 32 | c->host_port;
+}
+
+static void request(const struct packet *p)
+{
+	struct connection *c = connection_new(ASKED, PATIENCE_NS);
 
 	if (c == NULL) {
-		owe_reset(guest_port, host_port);
+		owe_reset(p);
 		return;
 	}
-	c->guest_port = guest_port;
-	c->host_port = host_port;
-	ask.value =
-		(uint64_t)((uint32_t)(c - vsock.connection) | (c->generation & 0xffffff) << 8)
-			<< 32 |
-		host_port;
-	if (!device_tell(&ask))
-		end(c);
-}
-
-/* len bytes behind the header. More than its credit ends the connection. */
-static void take_data(struct connection *c, struct virtq_req *req, uint32_t len)
-{
-	uint16_t seg = req->rd_seg;
-	uint32_t off = req->rd_off, done = 0;
-	struct iovec iov[VIRTQ_SEGS_MAX];
-
-	if (c->guest_sends_no_more || len > virtq_readable(req) || len > BUFFER - c->filled) {
-		end(c);
-		return;
-	}
-	if (c->filled == 0) {
-		int count = virtq_read_iovec(req, len, iov, VIRTQ_SEGS_MAX);
-		ssize_t n = count > 0 ? writev(c->fd, iov, count) : 0;
-
-		if (n < 0 && errno != EAGAIN && errno != EINTR) {
-			end(c);
-			return;
-		}
-		done = n < 0 ? 0 : (uint32_t)n;
-		c->forwarded += done;
-		/* Back to what is left. */
-		req->rd_seg = seg;
-		req->rd_off = off;
-		(void)virtq_read_iovec(req, done, iov, VIRTQ_SEGS_MAX);
-		c->start = 0;
-	} else if (c->start > 0) {
-		memmove(c->buffer, c->buffer + c->start, c->filled);
-		c->start = 0;
-	}
-	if (done < len && virtq_get(req, c->buffer + c->filled, len - done))
-		c->filled += len - done;
-	settle(c);
+	c->guest_port = le32toh(p->src_port);
+	c->host_port = le32toh(p->dst_port);
+	c->peer_alloc = le32toh(p->buf_alloc);
+	c->peer_forwarded = le32toh(p->fwd_cnt);
+	if (!device_tell(
+		    &(struct device_command){ .kind = DEVICE_CONNECT, .value = question(c) }))
+		connection_end(c);
 }
 
 static void accepted(struct connection *c)
 {
-	char line[LINE_MAX_BYTES];
+	char line[LINE_BYTES_MAX];
 	struct iovec v = { .iov_base = line };
 
 	v.iov_len = (size_t)snprintf(line, sizeof(line), "OK %u\n", c->host_port);
 	if (writev(c->fd, &v, 1) != (ssize_t)v.iov_len) {
-		end(c);
+		connection_end(c);
 		return;
 	}
 	c->state = OPEN;
-	settle(c);
+	connection_expect(c, 0);
 }
 
-static void take_packet(struct virtq_req *req)
+static void take_packet_of(struct connection *c, const struct packet *p, struct virtq_req *req)
 {
-	uint32_t guest_port, host_port, flags;
-	struct connection *c;
-	struct packet p;
-
-	if (!virtq_get(req, &p, HEADER_SIZE)) {
-		log_guest(&vsock.odd, "vsock: a packet without a whole header");
-		return;
-	}
-	guest_port = le32toh(p.src_port);
-	host_port = le32toh(p.dst_port);
-	flags = le32toh(p.flags);
-	if (le64toh(p.src_cid) != vsock.cid || le64toh(p.dst_cid) != HOST_CID) {
-		log_guest(&vsock.odd, "vsock: a packet of or to somebody else");
-		return;
-	}
-	c = find(guest_port, host_port);
-	if (le16toh(p.type) != TYPE_STREAM || (c == NULL && le16toh(p.op) != OP_REQUEST)) {
-		/* 5.10.6.4.2: an unknown type is answered by a reset; a reset never. */
-		if (le16toh(p.op) != OP_RST)
-			owe_reset(guest_port, host_port);
-		return;
-	}
-	if (c == NULL) {
-		request(guest_port, host_port);
-		c = find(guest_port, host_port);
-		if (c == NULL)
-			return;
-	} else if (le16toh(p.op) == OP_REQUEST) {
-		end(c);
-		return;
-	}
-	c->peer_alloc = le32toh(p.buf_alloc);
-	c->peer_forwarded = le32toh(p.fwd_cnt);
-	switch (le16toh(p.op)) {
-	case OP_REQUEST:
-		break;
+	c->peer_alloc = le32toh(p->buf_alloc);
+	c->peer_forwarded = le32toh(p->fwd_cnt);
+	c->asked = c->asked && connection_credit(c) == 0;
+	switch (le16toh(p->op)) {
 	case OP_RESPONSE:
-		if (c->state == REQUESTED)
-			accepted(c);
-		else
-			end(c);
+		accepted(c);
 		break;
 	case OP_RST:
-		drop(c);
+		connection_reset(c);
 		break;
 	case OP_SHUTDOWN:
-		c->guest_reads_no_more |= (flags & NO_RECEIVE) != 0;
-		c->guest_sends_no_more |= (flags & NO_SEND) != 0;
-		if (c->state != OPEN)
-			end(c);
-		settle(c);
+		connection_shutdown(c, le32toh(p->flags) & NEITHER);
 		break;
 	case OP_RW:
-		if (c->state == OPEN)
-			take_data(c, req, le32toh(p.len));
-		else
-			end(c);
+		if (!connection_write(c, req, le32toh(p->len)))
+			connection_end(c);
 		break;
 	case OP_CREDIT_REQUEST:
 		c->owed |= 1u << OP_CREDIT_UPDATE;
 		break;
-	case OP_CREDIT_UPDATE:
-		watch(c);
-		break;
-	default:
-		end(c);
+	default: /* OP_CREDIT_UPDATE has said all */
 		break;
 	}
 }
 
+static void take_packet(struct virtq_req *req)
+{
+	struct connection *c;
+	struct packet p;
+	unsigned op;
+
+	if (!virtq_get(req, &p, HEADER_SIZE)) {
+		log_guest(&vsock.odd, "a packet without a whole header");
+		return;
+	}
+	if (le64toh(p.src_cid) != vsock.cid || le64toh(p.dst_cid) != HOST_CID) {
+		log_guest(&vsock.odd, "a packet of or to somebody else");
+		return;
+	}
+	op = le16toh(p.op);
+	c = connection_find(le32toh(p.src_port), le32toh(p.dst_port));
+	if (le16toh(p.type) != TYPE_STREAM || (c == NULL && op != OP_REQUEST)) {
+		/* 5.10.6.4.2: "RST reply MUST be sent" to an unknown type; but never to a reset. */
+		if (op != OP_RST)
+			owe_reset(&p);
+	} else if (c == NULL) {
+		request(&p);
+	} else if (op > OP_CREDIT_REQUEST || (allowed[c->state] >> op & 1) == 0) {
+		connection_end(c);
+	} else {
+		take_packet_of(c, &p, req);
+	}
+}
+
+/*
+ * 5.10.6.1.2: "The tx virtqueue MUST be processed even when the rx virtqueue is full so long as
+ * there are additional resources available to hold packets". Only strays need any.
+ */
+static bool may_transmit(void)
+{
+	return vsock.tx_due && vsock.device->queue[TX].running &&
+	       vsock.stray_count < STRAYS_MAX;
+}
+
+static void transmit(void)
+{
+	struct device_queue *q = &vsock.device->queue[TX];
+
+	for (unsigned n = 0; n < TURN_PACKETS && may_transmit(); n++) {
+		switch (virtq_pop(&q->vq, &vsock.req)) {
+		case VIRTQ_OK:
+			take_packet(&vsock.req);
+			virtq_push(&q->vq, &vsock.req);
+			break;
+		case VIRTQ_EMPTY:
+			vsock.tx_due = virtq_rearm(&q->vq);
+			break;
+		case VIRTQ_BROKEN:
+			device_break(vsock.device, TX, "a packet makes no sense");
+			break;
+		}
+	}
+	if (q->running)
+		device_call(vsock.device, TX);
+}
+
+/* ---- clients, who want into the guest ---- */
+
+static bool line_decode(const uint8_t *line, uint32_t len, uint32_t *port)
+{
+	static const char word[] = "CONNECT ";
+	uint64_t n = 0;
+
+	if (len < sizeof(word) || memcmp(line, word, sizeof(word) - 1) != 0)
+		return false;
+	for (uint32_t i = sizeof(word) - 1; i < len; i++) {
+		if (line[i] < '0' || line[i] > '9')
+			return false;
+		n = 10 * n + line[i] - '0'; /* of a line at most LINE_BYTES_MAX long */
+		if (n >= UINT32_MAX)	    /* which is no port, but any */
+			return false;
+	}
+	*port = (uint32_t)n;
+	return true;
+}
+
+/* One byte after the other: what follows the line is the guest's. */
+static void greet(struct connection *c)
+{
+	bool whole = false;
+
+	while (!whole) {
+		ssize_t n = read(c->fd, c->buffer + c->filled, 1);
+
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0 || c->filled == LINE_BYTES_MAX) {
+			connection_free(c);
+			return;
+		}
+		whole = c->buffer[c->filled] == '\n';
+		c->filled += !whole;
+	}
+	if (!line_decode(c->buffer, c->filled, &c->guest_port)) {
+		connection_free(c);
+		return;
+	}
+	do
+		c->host_port = vsock.next_port++ | FIRST_HOST_PORT;
+	while (connection_find(c->guest_port, c->host_port) != NULL);
+	c->state = REQUESTED;
+	c->filled = 0;
+	c->owed = 1u << OP_REQUEST;
+	connection_expect(c, PATIENCE_NS);
+}
+
+static void host_ready(void *arg, uint32_t events)
+{
+	struct connection *c = arg;
+
+	if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+		connection_hung_up(c);
+	} else if (c->state == GREETING) {
+		greet(c);
+	} else {
+		if ((events & EPOLLIN) != 0)
+			c->readable = true;
+		if ((events & EPOLLOUT) != 0)
+			connection_drain(c);
+	}
+	serve();
+}
+
+static void client_waits(void *arg, uint32_t events)
+{
+	int fd = accept4(vsock.listening.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct connection *c;
+
+	(void)arg;
+	(void)events;
+	if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED) {
+		vsock.deaf_until_ns = connection_now() + DEAF_NS;
+		loop_change(&vsock.listening, 0);
+	} else if (fd >= 0) {
+		c = connection_new(GREETING, PATIENCE_NS);
+		if (c == NULL)
+			close(fd);
+		else if (!connection_attach(c, fd))
+			connection_free(c);
+	}
+	serve();
+}
+
+/* ---- turns ---- */
+
+static void wake_at(uint64_t at_ns, uint64_t now_ns)
+{
+	if (at_ns >= vsock.wakes_ns)
+		return;
+	vsock.wakes_ns = at_ns;
+	loop_timer_set(&vsock.clock, at_ns > now_ns ? at_ns - now_ns : 1);
+}
+
+/* One turn: both ways, and then what is waited for. */
+static void serve(void)
+{
+	uint64_t now, next = vsock.deaf_until_ns == 0 ? UINT64_MAX : vsock.deaf_until_ns;
+	bool more;
+
+	transmit();
+	more = deliver();
+	now = connection_now();
+	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *c = connection_at(i);
+
+		connection_watch(c);
+		if (c->deadline_ns != 0 && c->deadline_ns < next)
+			next = c->deadline_ns;
+	}
+	wake_at(more || may_transmit() ? now : next, now);
+}
+
+static void clock_rings(void *arg, uint32_t events)
+{
+	uint64_t now = connection_now();
+
+	(void)arg;
+	(void)events;
+	vsock.wakes_ns = UINT64_MAX;
+	if (vsock.deaf_until_ns != 0 && vsock.deaf_until_ns <= now) {
+		vsock.deaf_until_ns = 0;
+		loop_change(&vsock.listening, EPOLLIN);
+	}
+	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *c = connection_at(i);
+
+		if (c->deadline_ns != 0 && c->deadline_ns <= now)
+			connection_end(c);
+	}
+	serve();
+}
+
 static void vsock_kick(struct device *d, unsigned i)
 {
-	struct device_queue *q = &d->queue[i];
-	enum virtq_status st = VIRTQ_OK;
-
-	if (i == TX) {
-		do {
-			while ((st = virtq_pop(&q->vq, &vsock.req)) == VIRTQ_OK) {
-				take_packet(&vsock.req);
-				virtq_push(&q->vq, &vsock.req);
-			}
-		} while (st == VIRTQ_EMPTY && virtq_rearm(&q->vq));
-		device_call(d, i);
-		if (st == VIRTQ_BROKEN)
-			device_break(d, i, "a packet makes no sense");
-	}
-	if (i != EVENT) /* whose buffers wait for events that do not happen */
-		deliver();
+	(void)d;
+	vsock.tx_due = vsock.tx_due || i == TX;
+	if (i != EVENT) /* whose buffers wait for an event that never comes */
+		serve();
 }
 
 static void vsock_reset(struct device *d)
 {
 	(void)d;
 	for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
-		drop(&vsock.connection[i]);
+		connection_free(connection_at(i));
 	vsock.stray_count = 0;
+	vsock.tx_due = false;
 }
 
 /* The launcher's answer to a guest's request: a connected stream, or none. */
 static void vsock_command(struct device *d, const struct device_command *m, int fd)
 {
-	uint32_t id = (uint32_t)(m->value >> 32);
-	struct connection *c = &vsock.connection[id % 256 % CONNECTIONS_MAX];
+	struct connection *c = connection_at((m->value >> 32) % CONNECTIONS_MAX);
 
 	(void)d;
-	if (m->kind != DEVICE_CONNECTED || c->state != ASKED ||
-	    (c->generation & 0xffffff) != id >> 8 || c->host_port != (uint32_t)m->value) {
+	if (m->kind != DEVICE_CONNECTED || c->state != ASKED || question(c) != m->value) {
 		if (fd >= 0)
 			close(fd);
 		return;
 	}
-	if (fd < 0) {
-		end(c);
-	} else if (give_host_end(c, fd)) {
+	if (fd >= 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && connection_attach(c, fd)) {
 		c->state = OPEN;
 		c->owed = 1u << OP_RESPONSE;
-		watch(c);
+		connection_expect(c, 0);
 	} else {
-		end(c);
+		connection_end(c);
 	}
-	deliver();
+	serve();
 }
 
 static enum status vsock_open(struct device *d, const struct device_config *c)
 {
 	uint64_t cid = htole64(c->u.vsock.cid);
 
-	memset(&vsock, 0, offsetof(struct vsock, connection));
-	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
-		vsock.connection[i].state = FREE;
-		vsock.connection[i].fd = vsock.connection[i].source.fd = -1;
-		vsock.connection[i].buffer = buffers[i];
+	/* 5.10.4.2: "MUST NOT contain a reserved CID". */
+	if (c->backend_count != 1 || c->u.vsock.cid <= HOST_CID || c->u.vsock.cid > CID_MAX) {
+		log_error("it was given %u descriptors and CID %llu", c->backend_count,
+			  (unsigned long long)c->u.vsock.cid);
+		return STATUS_NOT_STARTED;
 	}
+	connections_init(host_ready);
+	memset(&vsock, 0, sizeof(vsock));
 	vsock.device = d;
 	vsock.cid = c->u.vsock.cid;
+	vsock.wakes_ns = UINT64_MAX;
 	vsock.listening =
 		(struct loop_source){ .fd = DEVICE_FD_BACKEND, .ready = client_waits };
 	if (!loop_add(&vsock.listening, EPOLLIN) ||
-	    !loop_timer_init(&vsock.clock, tick, NULL) || !loop_add(&vsock.clock, EPOLLIN)) {
+	    !loop_timer_init(&vsock.clock, clock_rings, NULL) ||
+	    !loop_add(&vsock.clock, EPOLLIN)) {
 		log_error("cannot wait for clients: %s", strerror(errno));
 		return STATUS_FAILED;
 	}

@@ -184,9 +184,9 @@ if await; then
 	unlimited="unlimited"
 	device_row zwinger-blk 257 $unlimited file:disk '[eventpoll]' '[io_uring]' '[timerfd]' socket-
 	[ ${#tap[@]} = 0 ] || device_row zwinger-net 257 274560 tap '[eventpoll]' '[timerfd]' '[timerfd]' socket-
-	device_row zwinger-console 263 274560 socket-0001 '[eventpoll]' socket-
+	device_row zwinger-console 264 274560 socket-0001 '[eventpoll]' '[timerfd]' socket-
 	device_row zwinger-vsock 321 274560 socket-0001 '[eventpoll]' '[timerfd]' socket-
-	device_row zwinger-balloon 255 $unlimited '[eventpoll]' socket-
+	device_row zwinger-balloon 256 274560 '[eventpoll]' '[timerfd]' socket-
 	device_row zwinger-rng 256 274560 '[eventpoll]' '[timerfd]' socket-
 fi
 finish
