@@ -10,6 +10,7 @@ launcher 2900
 lib 1200
 lib/virtio 900
 lib/chan 500
+lib/critical 700
 lib/policyc 500
 critical/display 1500
 critical/audit 500
@@ -47,9 +48,11 @@ while read -r part budget; do
 	case $part in
 	lib/chan) mapfile -t sources < <(find lib -name 'chan*.[chS]' 2>/dev/null) ;;
 	lib/virtio) mapfile -t sources < <(find lib -name 'virtq.[ch]' -o -name 'vhost_user.[ch]' -o -name 'device_config.h') ;;
+	lib/critical) mapfile -t sources < <(find lib -name 'critical*.[ch]' -o -name 'prompt.h' -o -name 'grid.h' -o -name 'modem_line.h') ;;
 	lib/policyc) mapfile -t sources < <(find lib -name 'policyc*.[chS]' 2>/dev/null) ;; # only the build runs it
 	lib) mapfile -t sources < <(find lib -name '*.[chS]' -not -name 'chan*' -not -name 'policyc*' -not -name 'virtq.*' \
-		-not -name 'vhost_user.*' -not -name 'device_config.h' 2>/dev/null) ;;
+		-not -name 'vhost_user.*' -not -name 'device_config.h' -not -name 'critical*' -not -name prompt.h \
+		-not -name grid.h -not -name modem_line.h 2>/dev/null) ;;
 	*) mapfile -t sources < <(find "$part" -name '*.[chS]' 2>/dev/null) ;;
 	esac
 	[ ${#sources[@]} -gt 0 ] || continue
