@@ -207,6 +207,8 @@ static void start_ring(struct backend *b, struct device_queue *q)
 	}
 	b->begun[q->index] = true;
 	q->running = true;
+	if (q->vq.next_used != 0)
+		signal_fd(q->call_fd); /* of what was used before, the driver may not know */
 	if (d->ops->start != NULL)
 		d->ops->start(d, q->index);
 	if (q->running)
@@ -573,6 +575,9 @@ static enum verdict set_vring_call(struct backend *b, struct vhost_user_message 
 		return v;
 	close_fd(&q->call_fd);
 	q->call_fd = fd;
+	/* The driver may have been called through the old one when nobody looked at it any more. */
+	if (q->running)
+		signal_fd(fd);
 	return DONE;
 }
 

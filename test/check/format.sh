@@ -5,7 +5,7 @@ set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 type clang-format >/dev/null 2>&1 || { echo "skipped: clang-format is missing: scripts/setup"; exit 77; }
 [ -e .clang-format ] || { echo "FAILED there is no .clang-format"; exit 1; }
-mapfile -t sources < <(find lib vmm launcher test bench -name '*.[ch]' | sort)
+mapfile -t sources < <(find lib vmm launcher devices critical guests test bench -name '*.[ch]' | sort)
 failed=0
 for source in "${sources[@]}"; do
 	clang-format --dry-run -Werror "$source" >/dev/null 2>&1 && continue

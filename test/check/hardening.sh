@@ -5,7 +5,8 @@ set -u
 build=$1 failed=0
 check() { if eval "$2"; then echo "ok $1"; else echo "FAILED $1"; failed=1; fi; }
 
-for exe in "$build/launcher/zwinger" "$build/vmm/zwinger-vmm"; do
+for exe in "$build/launcher/zwinger" "$build/vmm/zwinger-vmm" "$build"/devices/zwinger-* "$build"/devices/*/zwinger-* "$build"/critical/*/zwinger-*; do
+	[ -f "$exe" ] || continue
 	name=$(basename "$exe")
 	header=$(readelf -hW "$exe") segments=$(readelf -lW "$exe") dynamic=$(readelf -dW "$exe")
 	check "$name is position-independent" 'grep -q "Type:.*DYN" <<<"$header"'
@@ -21,7 +22,7 @@ done
 # Debian's libc.a carries no CET property, so the linked files cannot; our own objects do. Nor does
 # a stack check in the linked file show anything: libc has its own.
 without='' count=0 guarded=0
-for object in $(find "$build/lib" "$build/vmm" "$build/launcher" -name '*.o' -not -path '*policyc*'); do
+for object in $(find "$build/lib" "$build/vmm" "$build/launcher" "$build/devices" "$build/critical" -name '*.o' -not -path '*policyc*' -not -path '*compiler*' 2>/dev/null); do
 	count=$((count + 1))
 	readelf -nW "$object" 2>/dev/null | grep -q 'IBT, SHSTK' || without="$without $(basename "$object")"
 	readelf -sW "$object" | grep -q 'UND __stack_chk_fail' && guarded=$((guarded + 1))
@@ -29,7 +30,7 @@ done
 check "all $count objects are built for CET (without:$without)" '[ -z "$without" ] && [ $count -gt 10 ]'
 check "stacks are checked in $guarded objects" '[ $guarded -gt $((count / 4)) ]'
 unguarded=$(tr -d '\n' <"$build/compile_commands.json" | sed 's/},{/\n/g; s/}, *{/\n/g' |
-	grep -E '"file": *"[^"]*/(lib|vmm|launcher)/[a-z0-9_]*\.c"' | grep -v -- ' -fstack-protector-strong ' |
+	grep -E '"file": *"[^"]*/(lib|vmm|launcher|devices|critical)/[a-z0-9_/]*\.c"' | grep -v -- ' -fstack-protector-strong ' |
 	sed 's/.*"file": *"\([^"]*\)".*/\1/' | tr '\n' ' ')
 check "every source is compiled with checked stacks (without: $unguarded)" '[ -z "$unguarded" ]'
 exit $failed

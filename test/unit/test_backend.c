@@ -242,8 +242,10 @@ static void expect_served(void)
 	memset(memory + BUFFER, 0, BUFFER_LEN + 1);
 	offer();
 	kick();
-	assert_int_equal(poll(&p, 1, back >= 0 ? 0 : REPLY_MS), 1);
-	assert_true(signalled(call_fd));
+	do { /* another process may still be calling for what was used before a new start */
+		assert_int_equal(poll(&p, 1, back >= 0 ? 0 : REPLY_MS), 1);
+		assert_true(signalled(call_fd));
+	} while (back < 0 && __atomic_load_n(&ring.used->idx, __ATOMIC_ACQUIRE) == idx);
 	assert_int_equal(ring.used->idx, (uint16_t)(idx + 1));
 	assert_int_equal(ring.used->ring[slot].len, BUFFER_LEN);
 	assert_memory_not_equal(memory + BUFFER, zeros, BUFFER_LEN);
@@ -840,6 +842,23 @@ static void test_call_never_waits(void **state)
 	close(full);
 }
 
+/* An interrupt that went to where nobody looks any more is not lost. */
+static void test_called_anew(void **state)
+{
+	int other = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	(void)state;
+	start();
+	assert_false(signalled(call_fd)); /* nothing was used yet */
+	expect_served();
+	tell_fd(VHOST_USER_SET_VRING_CALL, other);
+	assert_true(signalled(other));
+	assert_int_equal(stop(), 1);
+	tell_ring(1);
+	assert_true(signalled(call_fd));
+	close(other);
+}
+
 static void test_config_change(void **state)
 {
 	struct vhost_user_message m;
@@ -1153,6 +1172,7 @@ int main(void)
 		CONNECTED(test_restart),
 		CONNECTED(test_inflight_padded),
 		CONNECTED(test_call_never_waits),
+		CONNECTED(test_called_anew),
 		CONNECTED(test_config_change),
 		CONNECTED(test_kick_by_a_pipe),
 		cmocka_unit_test(test_loop_remove),
