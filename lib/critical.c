@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,64 +66,6 @@ static int channel_fd(unsigned channel, enum channel_fd which)
 	return CRITICAL_FD_CHANNEL + (int)channel * CHANNEL_FDS + (int)which;
 }
 
-/* A page stays mapped; its descriptor is of no more use. NULL: the launcher's mistake. */
-static void *map(unsigned channel, enum channel_fd which, size_t size, bool writable)
-{
-	int fd = channel_fd(channel, which);
-	void *page = mmap(NULL, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
-			  fd, 0);
-
-	close(fd);
-	return page == MAP_FAILED ? NULL : page;
-}
-
-static bool map_writer(unsigned i, struct critical_end *e)
-{
-	struct chan_writer *w = &e->writer;
-
-	*w = (struct chan_writer){
-		.data = map(i, CHANNEL_DATA, chan_page_bytes(e->config->geometry), true),
-		.ack = map(i, CHANNEL_ACK, CHAN_ACK_BYTES, false),
-		.geometry = e->config->geometry,
-		.audited = e->config->audit != AUDIT_NONE,
-		.bell = channel_fd(i, CHANNEL_BELL),
-		.ring = channel_fd(i, CHANNEL_RING),
-	};
-	return w->data != NULL && w->ack != NULL;
-}
-
-static bool map_reader(unsigned i, struct critical_end *e)
-{
-	bool audited = e->config->audit != AUDIT_NONE;
-	size_t size = chan_page_bytes(e->config->geometry);
-	struct chan_reader *r = &e->reader;
-
-	*r = (struct chan_reader){
-		.data = map(i, CHANNEL_DATA, size, false),
-		.ack = map(i, CHANNEL_ACK, CHAN_ACK_BYTES, true),
-		.log = audited ? map(i, CHANNEL_LOG, size, false) : NULL,
-		.geometry = e->config->geometry,
-		.bell = channel_fd(i, CHANNEL_BELL),
-		.ring = channel_fd(i, CHANNEL_RING),
-	};
-	return r->data != NULL && r->ack != NULL && (r->log != NULL || !audited);
-}
-
-static bool map_auditor(unsigned i, struct critical_end *e)
-{
-	size_t size = chan_page_bytes(e->config->geometry);
-	struct chan_auditor *a = &e->auditor;
-
-	*a = (struct chan_auditor){
-		.data = map(i, CHANNEL_DATA, size, false),
-		.log = map(i, CHANNEL_LOG, size, true),
-		.geometry = e->config->geometry,
-		.bell = channel_fd(i, CHANNEL_BELL),
-		.ring = channel_fd(i, CHANNEL_RING),
-	};
-	return a->data != NULL && a->log != NULL;
-}
-
 static int bell(const struct critical_end *e)
 {
 	switch ((enum channel_role)e->config->role) {
@@ -158,24 +99,34 @@ static void open_end(struct critical_end *e)
 	e->deaf_ms = 0;
 }
 
+static bool map_end(struct critical_end *e, int first)
+{
+	struct chan_geometry g = e->config->geometry;
+	bool audited = e->config->audit != AUDIT_NONE;
+
+	switch ((enum channel_role)e->config->role) {
+	case CHANNEL_WRITER:
+		return chan_map_writer(&e->writer, first, g, audited);
+	case CHANNEL_READER:
+		return chan_map_reader(&e->reader, first, g, audited);
+	case CHANNEL_AUDITOR:
+		return chan_map_auditor(&e->auditor, first, g);
+	}
+	return false;
+}
+
 static bool map_channels(void)
 {
-	static bool (*const maps[])(unsigned, struct critical_end *) = {
-		[CHANNEL_WRITER] = map_writer,
-		[CHANNEL_READER] = map_reader,
-		[CHANNEL_AUDITOR] = map_auditor,
-	};
-
 	for (unsigned i = 0; i < self.config.channel_count; i++) {
 		struct critical_end *e = &self.end[i];
 
 		e->config = &self.config.channel[i];
-		if (!maps[e->config->role](i, e)) {
+		if (!map_end(e, channel_fd(i, CHANNEL_DATA))) {
 			log_error("channel %s cannot be mapped: %s", e->config->name,
 				  strerror(errno));
 			return false;
 		}
-		open_end(e);
+		e->open = true;
 	}
 	return true;
 }

@@ -9,7 +9,7 @@
 #ifndef CRITICAL_H
 #define CRITICAL_H
 
-#include "chan.h"
+#include "chan_map.h"
 #include "status.h"
 
 #include <linux/filter.h>
@@ -27,15 +27,6 @@ enum critical_fd {
 	CRITICAL_FD_LOG = 2,
 	CRITICAL_FD_CONTROL = 3,
 	CRITICAL_FD_CHANNEL = 4, /* of channel i: + i * CHANNEL_FDS + enum channel_fd */
-};
-
-enum channel_fd {
-	CHANNEL_DATA,
-	CHANNEL_ACK,
-	CHANNEL_LOG,
-	CHANNEL_BELL,
-	CHANNEL_RING,
-	CHANNEL_FDS
 };
 
 enum channel_role { CHANNEL_WRITER = 1, CHANNEL_READER = 2, CHANNEL_AUDITOR = 3 };

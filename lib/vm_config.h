@@ -16,6 +16,7 @@ enum vmm_fd {
 	VMM_FD_INITRD = 6,  /* regular file, read-only; /dev/null when there is none */
 	VMM_FD_CONSOLE = 7, /* SOCK_STREAM: bytes of the serial console, both ways */
 	VMM_FD_DEVICE = 8,  /* and the next ones: SOCK_STREAM, vhost-user to a back end each */
+	/* Then, if there is a modem, CHANNEL_FDS for each of its channels, chan_map.h. */
 };
 
 #define VM_CPUS_MAX	  64
@@ -23,13 +24,15 @@ enum vmm_fd {
 #define VM_CMDLINE_MAX	  4096		/* bytes with the final NUL; a kernel may take less */
 #define VM_DEVICES_MAX	  16
 #define VM_DEVICE_CONFIG  64 /* bytes */
-#define VM_CONFIG_VERSION 2
+#define VM_CONFIG_VERSION 3
 
 enum vm_flag {
 	VM_HUGE_PAGES = 1 << 0, /* back RAM by reserved (hugetlb) 2 MiB pages or fail */
 	VM_PREFAULT = 1 << 1,	/* touch all of RAM before the guest starts */
 	VM_TIMING = 1 << 2,	/* report the time of each start-up step */
 };
+
+enum vm_modem_audited { VM_MODEM_OUT_AUDITED = 1, VM_MODEM_IN_AUDITED = 2 };
 
 /* One virtio device, served by the back end behind descriptor VMM_FD_DEVICE + its index. */
 struct vm_device {
@@ -49,11 +52,13 @@ struct vm_config {
 	uint32_t device_count;	      /* at most VM_DEVICES_MAX */
 	uint64_t memory_size;	      /* bytes, a multiple of 2 MiB, at least VM_MEMORY_MIN */
 	uint64_t started_ns;	      /* CLOCK_MONOTONIC when the user's command started */
+	uint32_t modem_slots;	      /* of each of the modem's two channels; 0: no modem */
+	uint32_t modem_audited;	      /* enum vm_modem_audited */
 	char cmdline[VM_CMDLINE_MAX]; /* NUL-terminated kernel command line */
 	struct vm_device device[VM_DEVICES_MAX];
 };
 _Static_assert(sizeof(struct vm_config) ==
-		       32 + VM_CMDLINE_MAX + VM_DEVICES_MAX * sizeof(struct vm_device),
+		       40 + VM_CMDLINE_MAX + VM_DEVICES_MAX * sizeof(struct vm_device),
 	       "no padding on the wire");
 _Static_assert(sizeof(struct vm_device) == 16 + VM_DEVICE_CONFIG, "no padding on the wire");
 

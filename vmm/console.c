@@ -101,7 +101,7 @@ static void report_lost(int fd, uint32_t device)
 
 enum status console_serve(struct machine *m, int console_fd, int control_fd)
 {
-	enum { CONSOLE, CONTROL, STOP, WAKE, VIRTIO };
+	enum { CONSOLE, CONTROL, STOP, WAKE, MODEM, VIRTIO = MODEM + MODEM_POLLS };
 	struct pollfd p[VIRTIO + VM_DEVICES_MAX * VIRTIO_PCI_POLLS];
 	nfds_t count = VIRTIO + m->virtio_count * VIRTIO_PCI_POLLS;
 	struct output out = { .start = 0 };
@@ -114,6 +114,7 @@ enum status console_serve(struct machine *m, int console_fd, int control_fd)
 		p[CONTROL] = (struct pollfd){ .fd = control_fd, .events = POLLIN };
 		p[STOP] = (struct pollfd){ .fd = m->stop_fd, .events = POLLIN };
 		p[WAKE] = (struct pollfd){ .fd = m->wake_fd, .events = POLLIN };
+		modem_poll(&m->modem, &p[MODEM]);
 		for (unsigned i = 0; i < m->virtio_count; i++)
 			virtio_pci_poll(&m->virtio[i], &p[VIRTIO + i * VIRTIO_PCI_POLLS]);
 		if (input && serial_room(&m->serial) > 0)
@@ -128,6 +129,7 @@ enum status console_serve(struct machine *m, int console_fd, int control_fd)
 		if (p[WAKE].revents != 0 && read(m->wake_fd, &ticks, sizeof(ticks)) < 0)
 			continue;
 		drained = drain(&out, &m->serial, console_fd);
+		modem_polled(&m->modem, &p[MODEM]);
 		if (p[STOP].revents != 0) {
 			last_words(&out, &m->serial, console_fd);
 			return machine_stop_reason(m);

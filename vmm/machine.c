@@ -86,11 +86,16 @@ static enum status create_devices(struct machine *m)
 		return failed("timerfd_create");
 	serial_init(&m->serial, (struct irq_line){ .vm_fd = m->vm_fd, .gsi = IRQ_SERIAL },
 		    m->wake_fd);
+	if (m->modem.present)
+		modem_init(&m->modem, (struct irq_line){ .vm_fd = m->vm_fd, .gsi = IRQ_MODEM },
+			   m->wake_fd);
 	rtc_init(&m->rtc);
 	pci_init(&m->pci);
 	m->power = (struct power){ .stop = machine_stop, .machine = m };
 
 	bus_claim(&m->ports, SERIAL_PORT, SERIAL_REGS, serial_access, &m->serial);
+	if (m->modem.present)
+		bus_claim(&m->ports, MODEM_PORT, SERIAL_REGS, serial_access, &m->modem.port);
 	bus_claim(&m->ports, PCI_CONFIG_PORT, PCI_CONFIG_REGS, pci_port_access, &m->pci);
 	bus_claim(&m->ports, RTC_PORT, RTC_REGS, rtc_access, &m->rtc);
 	bus_claim(&m->ports, POWER_PORT, POWER_REGS, power_access, &m->power);
@@ -121,7 +126,6 @@ enum status machine_init(struct machine *m, int kvm_fd, const struct vm_config *
 	enum ram_backing backing = config->flags & VM_HUGE_PAGES ? RAM_HUGE_PAGES : RAM_PAGES;
 	enum status st;
 
-	memset(m, 0, sizeof(*m));
 	m->kvm_fd = kvm_fd;
 	m->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (m->stop_fd < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* zwinger-vmm: takes what the launcher grants, shuts itself in, runs one virtual machine. */
+#include "chan_map.h"
 #include "console.h"
 #include "log.h"
 #include "machine.h"
@@ -8,6 +9,7 @@
 #include "vmm_run_policy.h"
 #include "vmm_setup_policy.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -73,12 +75,18 @@ int main(void)
 		log_error("this program is started by zwinger, not by hand");
 		return STATUS_NOT_STARTED;
 	}
+	if (config.modem_slots != 0 &&
+	    !modem_open(&machine.modem, VMM_FD_DEVICE + (int)config.device_count,
+			config.modem_slots, config.modem_audited)) {
+		log_error("modem: its channels cannot be mapped: %s", strerror(errno));
+		return STATUS_NOT_STARTED;
+	}
 	timing_init(config.flags & VM_TIMING, config.started_ns);
 	timing_mark("VMM process started");
 
 	/* 2. From here: no path, no socket, no new program. The policy says why each call stays. */
 	policy.file_size = config.memory_size;
-	policy.open_files = VMM_FD_DEVICE + 8 + VM_CPUS_MAX +
+	policy.open_files = VMM_FD_DEVICE + 8 + VM_CPUS_MAX + 2 * CHANNEL_FDS +
 			    config.device_count * (2 * VHOST_QUEUES_MAX + 8);
 	sandbox_enter(&policy);
 	timing_mark("sandbox entered");

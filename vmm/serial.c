@@ -44,10 +44,10 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 
 #define MSR_DELTAS 0x0fu
 #define MSR_TERI   0x04u
-#define MSR_CTS	   0x10u
-#define MSR_DSR	   0x20u
-#define MSR_RI	   0x40u
-#define MSR_DCD	   0x80u
+#define MSR_CTS	   SERIAL_CTS
+#define MSR_DSR	   SERIAL_DSR
+#define MSR_RI	   SERIAL_RI
+#define MSR_DCD	   SERIAL_DCD
 #define MSR_LINES  0xf0u
 #define MSR_IDLE   (MSR_CTS | MSR_DSR | MSR_DCD) /* someone is connected */
 
@@ -141,7 +141,7 @@ static void tx_push(struct serial *s, uint8_t byte)
 /* In loop-back the modem outputs feed the modem inputs (data sheet, MCR bit 4). */
 static void update_modem_lines(struct serial *s)
 {
-	uint8_t lines = MSR_IDLE, changed;
+	uint8_t lines = s->lines, changed;
 
 	if (s->mcr & MCR_LOOP)
 		lines = (uint8_t)((s->mcr & MCR_RTS ? MSR_CTS : 0) |
@@ -228,7 +228,7 @@ static void write_register(struct serial *s, uint64_t reg, uint8_t v)
 		s->lcr = v;
 		break;
 	case REG_MCR:
-		if ((s->mcr & ~v) & MCR_LOOP)
+		if (((s->mcr & ~v) & MCR_LOOP) || ((s->mcr ^ v) & (MCR_DTR | MCR_RTS)))
 			wake_after(s, 1);
 		s->mcr = v & MCR_BITS;
 		update_modem_lines(s);
@@ -243,7 +243,9 @@ static void write_register(struct serial *s, uint64_t reg, uint8_t v)
 
 void serial_init(struct serial *s, struct irq_line irq, int wake_fd)
 {
-	*s = (struct serial){ .irq = irq, .wake_fd = wake_fd, .msr = MSR_IDLE, .dll = 12 };
+	*s = (struct serial){
+		.irq = irq, .wake_fd = wake_fd, .msr = MSR_IDLE, .lines = MSR_IDLE, .dll = 12
+	};
 	pthread_mutex_init(&s->lock, NULL);
 }
 
@@ -284,6 +286,24 @@ void serial_receive(struct serial *s, const uint8_t *bytes, size_t len)
 	for (size_t i = 0; i < len; i++)
 		rx_push(s, bytes[i]);
 	update_irq(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void serial_set_lines(struct serial *s, unsigned lines)
+{
+	pthread_mutex_lock(&s->lock);
+	s->lines = (uint8_t)(lines & MSR_LINES);
+	update_modem_lines(s);
+	update_irq(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void serial_outputs(struct serial *s, bool *dtr, bool *rts)
+{
+	pthread_mutex_lock(&s->lock);
+	/* In loop-back they are cut off from the wire and inactive there. */
+	*dtr = (s->mcr & (MCR_DTR | MCR_LOOP)) == MCR_DTR;
+	*rts = (s->mcr & (MCR_RTS | MCR_LOOP)) == MCR_RTS;
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+#include "modem.h"
+
+#include "chan_map.h"
+#include "log.h"
+#include "vm_config.h"
+
+#include <string.h>
+
+bool modem_open(struct modem *m, int first, uint32_t slots, uint32_t audited)
+{
+	struct chan_geometry g = { .slots = slots, .message_size = sizeof(struct modem_line) };
+
+	m->present =
+		chan_geometry_valid(g) &&
+		chan_map_writer(&m->out, first, g, (audited & VM_MODEM_OUT_AUDITED) != 0) &&
+		chan_map_reader(&m->in, first + CHANNEL_FDS, g,
+				(audited & VM_MODEM_IN_AUDITED) != 0);
+	return m->present;
+}
+
+void modem_init(struct modem *m, struct irq_line irq, int wake_fd)
+{
+	serial_init(&m->port, irq, wake_fd);
+	serial_set_lines(&m->port, 0);
+}
+
+void modem_poll(struct modem *m, struct pollfd p[MODEM_POLLS])
+{
+	bool room = m->given == m->received.count || serial_room(&m->port) > 0;
+
+	p[0] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	if (m->present && !m->in_broken && room)
+		p[0].fd = m->in.bell;
+	if (m->present && !m->out_broken && m->sending)
+		p[1].fd = m->out.bell;
+}
+
+/* The next message out of what the guest has done since. False: nothing. */
+static bool gather(struct modem *m)
+{
+	bool dtr, rts;
+
+	serial_outputs(&m->port, &dtr, &rts);
+	m->line = (struct modem_line){ .type = MODEM_LINE_TYPE };
+	m->line.count = (uint8_t)serial_transmit(&m->port, m->line.bytes, MODEM_LINE_BYTES);
+	m->line.wires = (uint8_t)((dtr ? MODEM_DTR : 0) | (rts ? MODEM_RTS : 0));
+	return m->line.count > 0 || m->line.wires != m->wires;
+}
+
+static void send_all(struct modem *m)
+{
+	while (!m->out_broken && (m->sending || gather(m))) {
+		enum chan_status st = chan_send(&m->out, &m->line);
+
+		m->sending = st == CHAN_AGAIN;
+		if (m->sending)
+			return;
+		m->wires = m->line.wires;
+		if (st == CHAN_BROKEN) {
+			log_warn("modem: the dialler's end of the line makes no sense: cut");
+			m->out_broken = true;
+		}
+	}
+}
+
+static void drive(struct modem *m, unsigned wires)
+{
+	serial_set_lines(&m->port, (wires & MODEM_CTS ? SERIAL_CTS : 0u) |
+					   (wires & MODEM_DSR ? SERIAL_DSR : 0u) |
+					   (wires & MODEM_RI ? SERIAL_RI : 0u) |
+					   (wires & MODEM_DCD ? SERIAL_DCD : 0u));
+}
+
+/* Gives the guest what its port has room for. False: the port is full. */
+static bool give(struct modem *m)
+{
+	size_t len = m->received.count - m->given, room = serial_room(&m->port);
+
+	if (len == 0)
+		return true;
+	if (len > room)
+		len = room;
+	serial_receive(&m->port, m->received.bytes + m->given, len);
+	m->given += (unsigned)len;
+	if (m->given < m->received.count)
+		return false;
+	drive(m, m->received.wires);
+	return true;
+}
+
+static void receive_all(struct modem *m)
+{
+	while (!m->in_broken && give(m)) {
+		enum chan_status st = chan_recv(&m->in, &m->received);
+
+		m->given = 0;
+		if (st == CHAN_OK && m->received.count <= MODEM_LINE_BYTES) {
+			if (m->received.count == 0)
+				drive(m, m->received.wires);
+			continue;
+		}
+		m->received.count = 0;
+		if (st == CHAN_AGAIN)
+			return;
+		log_warn("modem: what the dialler sends makes no sense: cut");
+		m->in_broken = true;
+	}
+}
+
+void modem_polled(struct modem *m, const struct pollfd p[MODEM_POLLS])
+{
+	if (!m->present)
+		return;
+	if (p[0].revents != 0)
+		chan_silence(m->in.bell);
+	if (p[1].revents != 0)
+		chan_silence(m->out.bell);
+	receive_all(m);
+	send_all(m);
+}
