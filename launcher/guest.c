@@ -29,36 +29,22 @@ struct vmm {
 	bool quit;
 };
 
-static bool start_vmm(struct guest *g, struct vmm *v, const int *sockets)
+/* The console's other end lives in the VMM process alone, so that its end of file means an end. */
+static bool start(struct guest *g, struct vmm *v)
 {
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), console[2] = { -1, -1 };
-	unsigned count = VMM_FD_DEVICE - VMM_FD_KVM;
-	bool ok;
+	int console[2];
 
 	v->process.who = "the VMM process";
-	if (null < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0) {
-		log_error("cannot start the VMM process: descriptors: %s", strerror(errno));
-		close(null);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0) {
+		log_error("cannot start the VMM process: socketpair: %s", strerror(errno));
 		return false;
 	}
-	struct spawn_fd fds[VMM_FD_DEVICE + VM_DEVICES_MAX + PROCESS_FDS] = {
-		{ g->kvm_fd, VMM_FD_KVM },
-		{ g->kernel_fd, VMM_FD_KERNEL },
-		{ g->initrd_fd >= 0 ? g->initrd_fd : null, VMM_FD_INITRD },
-		{ console[1], VMM_FD_CONSOLE },
-	};
-	for (unsigned i = 0; i < g->devices.count; i++)
-		fds[count++] = (struct spawn_fd){ sockets[i], VMM_FD_DEVICE + (int)i };
-	ok = process_start(&v->process, g->vmm_fd, "zwinger-vmm", fds, count, &g->config,
-			   sizeof(g->config));
-	close(null);
-	close(console[1]);
-	if (!ok) {
+	if (!vm_start(g, &v->process, console[1], NULL, 0)) {
 		close(console[0]);
+		close(console[1]);
 		return false;
 	}
-	timing_mark("VMM process executed");
-	timing_report();
+	close(console[1]);
 	v->console = console[0];
 	v->terminal = devices_terminal(&g->devices);
 	fcntl(v->console, F_SETFL, O_NONBLOCK);
@@ -66,36 +52,6 @@ static bool start_vmm(struct guest *g, struct vmm *v, const int *sockets)
 	v->input = (struct wire){ .from = STDIN_FILENO,
 				  .to = v->terminal >= 0 ? v->terminal : v->console };
 	return true;
-}
-
-/* The devices first, so that nobody waits for one that cannot be started. */
-static bool start(struct guest *g, struct vmm *v)
-{
-	int sockets[VM_DEVICES_MAX];
-	bool ok;
-
-	if (!devices_start(&g->devices, &g->config, sockets))
-		return false;
-	ok = start_vmm(g, v, sockets);
-	for (unsigned i = 0; i < g->devices.count; i++)
-		close(sockets[i]);
-	if (!ok)
-		devices_stop(&g->devices);
-	return ok;
-}
-
-/* The VMM process says which device it has lost; anything else is ignored. */
-static void hear_vmm(struct guest *g, struct vmm *v)
-{
-	struct vm_command c;
-	ssize_t n = recv(v->process.control, &c, sizeof(c), MSG_DONTWAIT);
-
-	if (n == 0) {
-		close(v->process.control);
-		v->process.control = -1;
-	}
-	if (n == (ssize_t)sizeof(c) && c.kind == VM_DEVICE_LOST)
-		devices_lost(&g->devices, c.device);
 }
 
 /* hvc0's output goes the same way as the serial console's, through the same buffer. */
@@ -229,7 +185,7 @@ static int serve(struct guest *g, struct vmm *v, bool tty)
 		if (p[LOG].revents != 0)
 			process_relay(&v->process);
 		if (p[CONTROL].revents != 0)
-			hear_vmm(g, v);
+			(void)vm_hear(g, &v->process);
 		if (runs)
 			devices_polled(&g->devices, p + COUNT, v->process.control);
 		if ((ended_by != 0 || v->quit) && !told) {

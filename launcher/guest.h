@@ -6,18 +6,7 @@
 #ifndef GUEST_H
 #define GUEST_H
 
-#include "devices.h"
-
-/* What a guest is made of. Descriptors are the caller's and stay open. */
-struct guest {
-	int vmm_fd; /* the executable */
-	int kvm_fd, kernel_fd;
-	int initrd_fd; /* -1 for none */
-	int signal_fd; /* signalfd of those that end us, SIGTSTP and SIGWINCH; they are blocked */
-	int escape;    /* the byte that begins a command on the keyboard; -1 for none */
-	struct vm_config config; /* without its devices */
-	struct devices devices;
-};
+#include "vm.h"
 
 enum guest_end {
 	GUEST_EXITED, /* the VMM process ended; status says how */

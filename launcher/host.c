@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "host.h"
 
+#include "log.h"
+#include "manifest.h"
+#include "measure.h"
+
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -149,10 +153,44 @@ int host_open_kvm(char why[256], char fix[256])
 	return -1;
 }
 
+static const struct manifest_binary *expected; /* NULL: whatever is installed */
+static unsigned expected_count;
+
+void host_expect(const struct manifest_binary *list, unsigned count)
+{
+	expected = list;
+	expected_count = count;
+}
+
+/* Takes over exe; returns a copy that is what was expected, or -1. */
+static int measured(const char *name, int exe)
+{
+	char is[2 * MEASURE_BYTES + 1];
+	uint8_t sha256[MEASURE_BYTES];
+	int copy = measure_copy(exe, sha256);
+
+	close(exe);
+	if (copy < 0) {
+		log_error("%s cannot be measured: %s", name, strerror(errno));
+		return -1;
+	}
+	for (unsigned i = 0; i < expected_count; i++)
+		if (strcmp(expected[i].name, name) == 0 &&
+		    memcmp(expected[i].sha256, sha256, sizeof(sha256)) == 0)
+			return copy;
+	measure_text(sha256, is);
+	log_error("%s is not what the manifest expects: its SHA-256 is %s", name, is);
+	close(copy);
+	return -1;
+}
+
 int host_open_program(const char *name)
 {
 	/* Installed; in a build tree. Never by a search path or the environment. */
-	static const char *const place[] = { ZW_LIBEXEC_FROM_BIN, "../vmm", "../devices" };
+	static const char *const place[] = { ZW_LIBEXEC_FROM_BIN,  "../vmm",
+					     "../devices",	   "../devices/terminal",
+					     "../critical/audit",  "../critical/display",
+					     "../critical/dialler" };
 	char self[4096], path[4200];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
@@ -168,9 +206,9 @@ int host_open_program(const char *name)
 		int fd;
 
 		snprintf(path, sizeof(path), "%s/%s/%s", self, place[i], name);
-		fd = open(path, O_PATH | O_CLOEXEC);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd >= 0)
-			return fd;
+			return expected != NULL ? measured(name, fd) : fd;
 	}
 	return -1;
 }

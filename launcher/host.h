@@ -23,8 +23,14 @@ enum host_kind host_kind(void);
  */
 int host_open_kvm(char why[256], char fix[256]);
 
-/* Opens (O_PATH) the executable of one of our processes. -1 if it is not installed. */
+/*
+ * Opens the executable of one of our processes. -1 if it is not installed. Once host_expect() was
+ * called, it must be in that list with its very hash; otherwise -1, and a line has been logged.
+ */
 int host_open_program(const char *name);
+
+struct manifest_binary;
+void host_expect(const struct manifest_binary *list, unsigned count);
 
 /* Bytes of RAM; processors online. */
 uint64_t host_memory(void);

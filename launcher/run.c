@@ -195,28 +195,6 @@ static bool set(void *state, unsigned index, const char *value)
 	}
 }
 
-/* A regular file with something in it; nothing else can be a kernel or an initrd. */
-static int open_image(const char *option, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		log_error("--%s: cannot open '%s': %s", option, path, strerror(errno));
-	} else if (S_ISDIR(st.st_mode)) {
-		log_error("--%s: '%s' is a directory", option, path);
-	} else if (!S_ISREG(st.st_mode)) {
-		log_error("--%s: '%s' is not a regular file", option, path);
-	} else if (st.st_size == 0) {
-		log_error("--%s: '%s' is empty", option, path);
-	} else {
-		return fd;
-	}
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
 int run_open_signals(void)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH };
@@ -232,36 +210,14 @@ int run_open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static int open_all(struct request *r)
+static enum status open_all(struct request *r)
 {
-	struct guest *g = &r->guest;
-	char why[256], fix[256];
-	enum status status;
+	enum status st = vm_open(&r->guest, r->kernel, r->initrd);
 
-	g->kernel_fd = open_image("kernel", r->kernel);
-	if (g->kernel_fd < 0)
-		return STATUS_NO_FILE;
-	if (r->initrd != NULL) {
-		g->initrd_fd = open_image("initrd", r->initrd);
-		if (g->initrd_fd < 0)
-			return STATUS_NO_FILE;
-	}
-	status = devices_open(&g->devices, g->config.cpu_count);
-	if (status != STATUS_OK)
-		return (int)status;
-	g->kvm_fd = host_open_kvm(why, fix);
-	if (g->kvm_fd < 0) {
-		log_error("%s%s%s", why, fix[0] != '\0' ? "; mend it: " : "", fix);
-		return STATUS_NO_KVM;
-	}
-	g->vmm_fd = host_open_program("zwinger-vmm");
-	if (g->vmm_fd < 0) {
-		log_error(
-			"zwinger-vmm is not installed beside this program (see `zwinger check`)");
-		return STATUS_FAILED;
-	}
-	g->signal_fd = run_open_signals();
-	if (g->signal_fd < 0) {
+	if (st != STATUS_OK)
+		return st;
+	r->guest.signal_fd = run_open_signals();
+	if (r->guest.signal_fd < 0) {
 		log_error("signalfd: %s", strerror(errno));
 		return STATUS_FAILED;
 	}
@@ -359,6 +315,6 @@ int run_main(int argc, char **argv, uint64_t started_ns)
 		return STATUS_USAGE;
 	r.guest.config.started_ns = started_ns;
 	timing_init(r.guest.config.flags & VM_TIMING, started_ns);
-	status = open_all(&r);
+	status = (int)open_all(&r);
 	return status == STATUS_OK ? run(&r) : status;
 }

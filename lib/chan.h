@@ -34,7 +34,8 @@ struct chan_geometry {
 typedef _Atomic uint64_t chan_word;
 
 /* Each page begins a memfd of its own; slots begin CHAN_HEADER bytes behind it. */
-#define CHAN_HEADER 64
+#define CHAN_HEADER   64
+#define CHAN_PAGE_MAX (CHAN_HEADER + CHAN_SLOTS_MAX * (8 + CHAN_MESSAGE_MAX))
 
 struct chan_data {
 	chan_word waiting; /* 1: the writer sleeps until there is room */

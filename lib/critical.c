@@ -370,5 +370,7 @@ int critical_main(const struct critical_process *p)
 	/* 3. Wait, decode, apply, answer. */
 	while (!ended)
 		wait_and_serve(p->tick != NULL ? p->tick(now_ms()) : UINT64_MAX);
+	if (p->close != NULL)
+		p->close();
 	return (int)ended_with;
 }

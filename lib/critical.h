@@ -125,6 +125,9 @@ struct critical_process {
 	 * Called at the start and before each wait.
 	 */
 	uint64_t (*tick)(uint64_t now_ms);
+
+	/* The launcher ends the system: leave everything in good order. NULL: nothing to do. */
+	void (*close)(void);
 };
 
 /* Does not return until the launcher's socket ends. */

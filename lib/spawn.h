@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define SPAWN_FDS_MAX 32
+#define SPAWN_FDS_MAX 128
 
 struct spawn_fd {
 	int from; /* in the parent, which keeps it */

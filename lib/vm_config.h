@@ -65,12 +65,15 @@ _Static_assert(sizeof(struct vm_device) == 16 + VM_DEVICE_CONFIG, "no padding on
 /* Afterwards, on the control socket. */
 enum vm_command_kind {
 	VM_RECONNECT = 1, /* to the VMM: a new socket to the back end of a device comes along */
-	VM_DEVICE_LOST = 2, /* from the VMM: the back end of a device has closed its socket */
+	VM_DEVICE_LOST = 2,  /* from the VMM: the back end of a device has closed its socket */
+	VM_MODEM_CLOSE = 3,  /* to the VMM: the dialler is gone; device: 0 out, 1 in */
+	VM_MODEM_OPEN = 4,   /* to the VMM: there is one again; the channel begins anew */
+	VM_MODEM_CLOSED = 5, /* from the VMM: it touches the closed channel no more */
 };
 
 struct vm_command {
 	uint32_t kind;	 /* enum vm_command_kind */
-	uint32_t device; /* index */
+	uint32_t device; /* index; of the modem's channels: 0 out, 1 in */
 };
 
 #endif /* VM_CONFIG_H */

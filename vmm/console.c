@@ -65,6 +65,14 @@ static void last_words(struct output *o, struct serial *s, int fd)
 		;
 }
 
+/* The launcher acts on it; if it takes no messages it is going away. */
+static void report(int fd, enum vm_command_kind kind, uint32_t device)
+{
+	const struct vm_command c = { .kind = kind, .device = device };
+
+	(void)!send(fd, &c, sizeof(c), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* One message of the launcher; false at its end. Anything odd in it is the launcher's fault. */
 static bool obey(struct machine *m, int fd)
 {
@@ -88,15 +96,13 @@ static bool obey(struct machine *m, int fd)
 		virtio_pci_reconnect(&m->virtio[c.device], socket);
 	else if (socket >= 0)
 		close(socket);
+	else if (n == (ssize_t)sizeof(c) && m->modem.present && c.kind == VM_MODEM_OPEN)
+		modem_mend(&m->modem, c.device);
+	else if (n == (ssize_t)sizeof(c) && m->modem.present && c.kind == VM_MODEM_CLOSE) {
+		modem_cut(&m->modem, c.device);
+		report(fd, VM_MODEM_CLOSED, c.device);
+	}
 	return n > 0;
-}
-
-/* The launcher can start or find another back end; if it takes no messages it is going away. */
-static void report_lost(int fd, uint32_t device)
-{
-	const struct vm_command c = { .kind = VM_DEVICE_LOST, .device = device };
-
-	(void)!send(fd, &c, sizeof(c), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 enum status console_serve(struct machine *m, int console_fd, int control_fd)
@@ -136,7 +142,7 @@ enum status console_serve(struct machine *m, int console_fd, int control_fd)
 		}
 		for (unsigned i = 0; i < m->virtio_count; i++)
 			if (virtio_pci_polled(&m->virtio[i], &p[VIRTIO + i * VIRTIO_PCI_POLLS]))
-				report_lost(control_fd, i);
+				report(control_fd, VM_DEVICE_LOST, i);
 		if (p[CONTROL].revents != 0 && !obey(m, control_fd))
 			return STATUS_NOT_STARTED; /* the launcher has died: nobody reads this */
 		if (p[CONSOLE].revents & (POLLIN | POLLHUP | POLLERR))

@@ -31,9 +31,9 @@ void modem_poll(struct modem *m, struct pollfd p[MODEM_POLLS])
 
 	p[0] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	p[1] = (struct pollfd){ .fd = -1, .events = POLLIN };
-	if (m->present && !m->in_broken && room)
+	if (m->present && !m->in_cut && room)
 		p[0].fd = m->in.bell;
-	if (m->present && !m->out_broken && m->sending)
+	if (m->present && !m->out_cut && m->sending)
 		p[1].fd = m->out.bell;
 }
 
@@ -51,7 +51,7 @@ static bool gather(struct modem *m)
 
 static void send_all(struct modem *m)
 {
-	while (!m->out_broken && (m->sending || gather(m))) {
+	while (!m->out_cut && (m->sending || gather(m))) {
 		enum chan_status st = chan_send(&m->out, &m->line);
 
 		m->sending = st == CHAN_AGAIN;
@@ -60,7 +60,7 @@ static void send_all(struct modem *m)
 		m->wires = m->line.wires;
 		if (st == CHAN_BROKEN) {
 			log_warn("modem: the dialler's end of the line makes no sense: cut");
-			m->out_broken = true;
+			m->out_cut = true;
 		}
 	}
 }
@@ -92,7 +92,7 @@ static bool give(struct modem *m)
 
 static void receive_all(struct modem *m)
 {
-	while (!m->in_broken && give(m)) {
+	while (!m->in_cut && give(m)) {
 		enum chan_status st = chan_recv(&m->in, &m->received);
 
 		m->given = 0;
@@ -105,7 +105,7 @@ static void receive_all(struct modem *m)
 		if (st == CHAN_AGAIN)
 			return;
 		log_warn("modem: what the dialler sends makes no sense: cut");
-		m->in_broken = true;
+		m->in_cut = true;
 	}
 }
 
@@ -119,4 +119,29 @@ void modem_polled(struct modem *m, const struct pollfd p[MODEM_POLLS])
 		chan_silence(m->out.bell);
 	receive_all(m);
 	send_all(m);
+}
+
+void modem_cut(struct modem *m, uint32_t channel)
+{
+	if (channel == 0) {
+		m->out_cut = true;
+		m->sending = false;
+		return;
+	}
+	m->in_cut = true;
+	m->received.count = 0;
+	m->given = 0;
+	drive(m, 0); /* nobody is connected */
+}
+
+void modem_mend(struct modem *m, uint32_t channel)
+{
+	if (channel == 0) {
+		chan_writer_init(&m->out);
+		m->out_cut = false;
+		m->wires = 0;
+	} else {
+		chan_reader_init(&m->in);
+		m->in_cut = false;
+	}
 }

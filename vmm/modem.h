@@ -20,9 +20,9 @@ struct modem {
 	struct serial port;
 	struct chan_writer out;
 	struct chan_reader in;
-	bool out_broken, in_broken; /* the other side broke the rules: that wire is cut */
-	bool sending;		    /* `line` has found no room yet */
-	struct modem_line line;	    /* to the dialler */
+	bool out_cut, in_cut;	/* the other side broke the rules: that wire is cut */
+	bool sending;		/* `line` has found no room yet */
+	struct modem_line line; /* to the dialler */
 	struct modem_line
 		received; /* from it; bytes from `given` on wait for room in the port */
 	unsigned given;
@@ -37,5 +37,9 @@ bool modem_open(struct modem *m, int first, uint32_t slots, uint32_t audited)
 void modem_init(struct modem *m, struct irq_line irq, int wake_fd);
 void modem_poll(struct modem *m, struct pollfd p[MODEM_POLLS]);
 void modem_polled(struct modem *m, const struct pollfd p[MODEM_POLLS]);
+
+/* The dialler is gone, or there is one again; channel 0 is out, 1 in. */
+void modem_cut(struct modem *m, uint32_t channel);
+void modem_mend(struct modem *m, uint32_t channel);
 
 #endif /* MODEM_H */

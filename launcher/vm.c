@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+#include "vm.h"
+
+#include "host.h"
+#include "timing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A regular file with something in it; nothing else can be a kernel or an initrd. */
+static int open_image(const char *option, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		log_error("--%s: cannot open '%s': %s", option, path, strerror(errno));
+	} else if (S_ISDIR(st.st_mode)) {
+		log_error("--%s: '%s' is a directory", option, path);
+	} else if (!S_ISREG(st.st_mode)) {
+		log_error("--%s: '%s' is not a regular file", option, path);
+	} else if (st.st_size == 0) {
+		log_error("--%s: '%s' is empty", option, path);
+	} else {
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+enum status vm_open(struct guest *g, const char *kernel, const char *initrd)
+{
+	char why[256], fix[256];
+	enum status status;
+
+	g->kernel_fd = open_image("kernel", kernel);
+	if (g->kernel_fd < 0)
+		return STATUS_NO_FILE;
+	if (initrd != NULL) {
+		g->initrd_fd = open_image("initrd", initrd);
+		if (g->initrd_fd < 0)
+			return STATUS_NO_FILE;
+	}
+	status = devices_open(&g->devices, g->config.cpu_count);
+	if (status != STATUS_OK)
+		return status;
+	g->kvm_fd = host_open_kvm(why, fix);
+	if (g->kvm_fd < 0) {
+		log_error("%s%s%s", why, fix[0] != '\0' ? "; mend it: " : "", fix);
+		return STATUS_NO_KVM;
+	}
+	g->vmm_fd = host_open_program("zwinger-vmm");
+	if (g->vmm_fd < 0) {
+		log_error(
+			"zwinger-vmm is not installed beside this program (see `zwinger check`)");
+		return STATUS_FAILED;
+	}
+	return STATUS_OK;
+}
+
+static bool start_vmm(struct guest *g, struct process *p, int console, const int *sockets,
+		      const struct spawn_fd *more, unsigned more_count)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	unsigned count = VMM_FD_DEVICE - VMM_FD_KVM;
+	struct spawn_fd fds[VMM_FD_DEVICE + VM_DEVICES_MAX + VM_MORE_FDS + PROCESS_FDS] = {
+		{ g->kvm_fd, VMM_FD_KVM },
+		{ g->kernel_fd, VMM_FD_KERNEL },
+		{ g->initrd_fd >= 0 ? g->initrd_fd : null, VMM_FD_INITRD },
+		{ console, VMM_FD_CONSOLE },
+	};
+	bool ok;
+
+	if (null < 0) {
+		log_error("cannot start the VMM process: /dev/null: %s", strerror(errno));
+		return false;
+	}
+	for (unsigned i = 0; i < g->devices.count; i++)
+		fds[count++] = (struct spawn_fd){ sockets[i], VMM_FD_DEVICE + (int)i };
+	for (unsigned i = 0; i < more_count; i++)
+		fds[count++] = more[i];
+	ok = process_start(p, g->vmm_fd, "zwinger-vmm", fds, count, &g->config,
+			   sizeof(g->config));
+	close(null);
+	if (ok) {
+		timing_mark("VMM process executed");
+		timing_report();
+	}
+	return ok;
+}
+
+bool vm_start(struct guest *g, struct process *p, int console, const struct spawn_fd *more,
+	      unsigned more_count)
+{
+	int sockets[VM_DEVICES_MAX];
+	bool ok;
+
+	if (!devices_start(&g->devices, &g->config, sockets))
+		return false;
+	ok = start_vmm(g, p, console, sockets, more, more_count);
+	for (unsigned i = 0; i < g->devices.count; i++)
+		close(sockets[i]);
+	if (!ok)
+		devices_stop(&g->devices);
+	return ok;
+}
+
+struct vm_command vm_hear(struct guest *g, struct process *p)
+{
+	struct vm_command c;
+	ssize_t n = recv(p->control, &c, sizeof(c), MSG_DONTWAIT);
+
+	if (n == 0) {
+		close(p->control);
+		p->control = -1;
+	}
+	if (n != (ssize_t)sizeof(c))
+		return (struct vm_command){ 0 };
+	if (c.kind != VM_DEVICE_LOST)
+		return c;
+	devices_lost(&g->devices, c.device);
+	return (struct vm_command){ 0 };
+}

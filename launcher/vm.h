@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/* A guest's processes: its devices and its VMM. What the VMM process says is believed in nothing. */
+#ifndef VM_H
+#define VM_H
+
+#include "devices.h"
+
+#define VM_MORE_FDS 16
+
+/* What a guest is made of. Descriptors are the caller's and stay open. */
+struct guest {
+	int vmm_fd; /* the executable */
+	int kvm_fd, kernel_fd;
+	int initrd_fd; /* -1 for none */
+	int signal_fd; /* signalfd of those that end us, SIGTSTP and SIGWINCH; they are blocked */
+	int escape;    /* the byte that begins a command on the keyboard; -1 for none */
+	struct vm_config config; /* without its devices */
+	struct devices devices;
+};
+
+/*
+ * Opens the kernel, the initrd (NULL: none), /dev/kvm, the executable, and what stands behind the
+ * devices. What is not STATUS_OK has been logged.
+ */
+enum status vm_open(struct guest *g, const char *kernel, const char *initrd);
+
+/*
+ * Starts the devices first, so that nobody waits for one that cannot be started, then the VMM
+ * process. console is its end of the console and stays the caller's; more goes to it too. False:
+ * nothing runs and one line has been logged.
+ */
+bool vm_start(struct guest *g, struct process *p, int console, const struct spawn_fd *more,
+	      unsigned more_count);
+
+/* What the VMM process says on its control socket. Returns what it is not about devices, or 0. */
+struct vm_command vm_hear(struct guest *g, struct process *p);
+
+#endif /* VM_H */
