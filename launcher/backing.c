@@ -175,6 +175,12 @@ static bool open_net(struct backing *b)
 		log_error("--net: passt is not installed; mend it: apt-get install passt");
 		return false;
 	}
+	if (!host_has_route()) {
+		log_error(
+			"--net: passt gives the guest this host's way to elsewhere, and there is "
+			"none (no default route); use tap=NAME, or leave --net out");
+		return false;
+	}
 	return true;
 }
 

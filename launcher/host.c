@@ -226,3 +226,25 @@ unsigned host_cpus(void)
 
 	return n > 0 ? (unsigned)n : 1;
 }
+
+/* Destination 0 by mask or prefix 0, in a route that is up and leads through some interface. */
+bool host_has_route(void)
+{
+	FILE *v4 = fopen("/proc/net/route", "re"), *v6 = fopen("/proc/net/ipv6_route", "re");
+	char line[256], name[32];
+	unsigned long to, gateway, flags, mask;
+	bool found = false;
+
+	while (v4 != NULL && !found && fgets(line, sizeof(line), v4) != NULL)
+		found = sscanf(line, "%31s %lx %lx %lx %*s %*s %*s %lx", name, &to, &gateway,
+			       &flags, &mask) == 5 &&
+			to == 0 && mask == 0 && (flags & 1) != 0;
+	while (v6 != NULL && !found && fgets(line, sizeof(line), v6) != NULL)
+		found = strncmp(line, "00000000000000000000000000000000 00 ", 36) == 0 &&
+			strstr(line, " lo\n") == NULL;
+	if (v4 != NULL)
+		fclose(v4);
+	if (v6 != NULL)
+		fclose(v6);
+	return found;
+}

@@ -36,6 +36,9 @@ void host_expect(const struct manifest_binary *list, unsigned count);
 uint64_t host_memory(void);
 unsigned host_cpus(void);
 
+/* True if there is a default route, of IPv4 or IPv6. */
+bool host_has_route(void);
+
 /* The first line of a small file, without its end of line. False if it cannot be read. */
 bool host_read_line(const char *path, char *line, unsigned size);
 

@@ -244,6 +244,9 @@ if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 	[ ! -x /usr/bin/passt ] ||
 		without "no passt" 1 "apt-get install passt" \
 			"mount --bind /dev/null /usr/bin/passt; exec '$zwinger' run --kernel '$kernel' --net passt"
+	[ ! -x /usr/bin/passt ] ||
+		without "no route for passt" 1 "no default route" \
+			"exec unshare -n '$zwinger' run --kernel '$kernel' --net passt"
 	if [ -n "$kvm" ]; then
 		without "a read-only temporary directory does not matter" 4 "is not a kernel" \
 			"mount --bind /tmp /tmp; mount -o remount,bind,ro /tmp; exec '$zwinger' run --kernel /etc/passwd"
