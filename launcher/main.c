@@ -5,18 +5,37 @@
 #include "log.h"
 #include "options.h"
 #include "run.h"
+#include "show.h"
 #include "status.h"
+#include "system_command.h"
 #include "timing.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char *const commands[] = { "run", "check", "device", "help", NULL };
+static const char *const commands[] = { "run",	 "show",  "ps",	    "stop", "display",
+					"audit", "check", "device", "help", NULL };
+
+static const struct {
+	const char *name;
+	int (*main)(int argc, char **argv);
+} mains[] = {
+	{ "run", system_main }, /* of a manifest; with options only it is run_main() */
+	{ "show", show_main },	     { "ps", ps_main },	      { "stop", stop_main },
+	{ "display", display_main }, { "audit", audit_main }, { "check", check_main },
+	{ "device", device_main },
+};
 
 static int print_help(void)
 {
 	puts("usage: zwinger COMMAND [OPTION]...\n\n"
 	     "  run     runs a virtual machine: zwinger run --kernel FILE [--initrd FILE] ...\n"
+	     "          or a system of several processes: zwinger run FILE.dts [--display]\n"
+	     "  show    what a manifest says, as a table or a drawing: zwinger show FILE.dts\n"
+	     "  ps      lists running systems and their processes\n"
+	     "  stop    ends a running system\n"
+	     "  display attaches this terminal to the trusted display of a running system\n"
+	     "  audit   the log of what passed: zwinger audit show|follow|verify\n"
 	     "  check   says what this host can do, and how to mend what it cannot\n"
 	     "  device  serves one device to any vhost-user front end\n"
 	     "  help    this text; zwinger help COMMAND or zwinger COMMAND --help tells more\n\n"
@@ -47,12 +66,11 @@ int main(int argc, char **argv)
 		argv = help;
 		argc = 3;
 	}
-	if (strcmp(command, "run") == 0)
+	if (strcmp(command, "run") == 0 && (argc < 3 || argv[2][0] == '-'))
 		return run_main(argc, argv, started_ns);
-	if (strcmp(command, "check") == 0)
-		return check_main(argc, argv);
-	if (strcmp(command, "device") == 0)
-		return device_main(argc, argv);
+	for (unsigned i = 0; i < sizeof(mains) / sizeof(mains[0]); i++)
+		if (strcmp(command, mains[i].name) == 0)
+			return mains[i].main(argc, argv);
 	if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0 ||
 	    strcmp(command, "-h") == 0)
 		return print_help();

@@ -109,8 +109,17 @@ bool manifest_read(struct manifest *m, const char *path) __attribute__((warn_unu
 bool manifest_parse(struct manifest *m, const void *fdt, size_t size)
 	__attribute__((warn_unused_result));
 
-/* The executable of a kind: "zwinger-dialler". */
+/* The executable of a kind: "zwinger-dialler"; and its name in a manifest: "dialler". */
 const char *manifest_program(enum manifest_kind k);
+const char *manifest_kind_name(enum manifest_kind k);
+
+/*
+ * The executables that a process is started with: its own, then those of its devices, each once.
+ * Returns how many. Programs that are not Zwinger's (passt, virtiofsd) are not among them.
+ */
+#define MANIFEST_PROGRAMS 8
+unsigned manifest_programs(const struct manifest_process *p,
+			   const char *list[MANIFEST_PROGRAMS]);
 
 /* What the manifest expects of a binary, or NULL: it must not be started. */
 const struct manifest_binary *manifest_binary(const struct manifest *m, const char *program);

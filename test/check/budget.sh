@@ -6,7 +6,11 @@ set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 table='vmm 8000
 devices 3900
-launcher 2900
+devices/terminal 400
+launcher 4400
+launcher/manifest 1700
+guests 400
+scripts 200
 lib 1200
 lib/virtio 900
 lib/chan 500
@@ -46,6 +50,9 @@ lines() {
 printf '%-18s %7s %7s\n' part lines budget
 while read -r part budget; do
 	case $part in
+	launcher/manifest) mapfile -t sources < <(find launcher -name 'manifest*.[ch]' -o -name 'show.[ch]') ;;
+	launcher) mapfile -t sources < <(find launcher -name '*.[ch]' -not -name 'manifest*' -not -name 'show.[ch]') ;;
+	devices) mapfile -t sources < <(find devices -name '*.[ch]' -not -path '*/terminal/*') ;;
 	lib/chan) mapfile -t sources < <(find lib -name 'chan*.[chS]' 2>/dev/null) ;;
 	lib/virtio) mapfile -t sources < <(find lib -name 'virtq.[ch]' -o -name 'vhost_user.[ch]' -o -name 'device_config.h') ;;
 	lib/critical) mapfile -t sources < <(find lib -name 'critical*.[ch]' -o -name 'prompt.h' -o -name 'grid.h' -o -name 'modem_line.h') ;;

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: ISC */
+#include "grant.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* The role of m in l; false: none. An auditor is at the side of every audited channel. */
+static bool role_in(const struct system *s, const struct member *m, const struct link *l,
+		    enum chan_role *role)
+{
+	unsigned self = (unsigned)(m - s->member);
+
+	if (l->is->link != LINK_MESSAGES)
+		return false;
+	if (l->is->from == self)
+		*role = CHAN_WRITER;
+	else if (l->is->to == self)
+		*role = CHAN_READER;
+	else if (m->is->kind == MANIFEST_AUDITOR && l->is->audit != AUDIT_NONE)
+		*role = CHAN_AUDITOR;
+	else
+		return false;
+	return true;
+}
+
+int grant_channel(const struct system *s, const struct member *m, const struct link *l)
+{
+	enum chan_role role;
+	int n = 0;
+
+	if (!role_in(s, m, l, &role))
+		return -1;
+	if (m->is->kind == MANIFEST_VM)
+		return role == CHAN_WRITER ? 0 : 1;
+	for (const struct link *other = s->link; other < l; other++)
+		n += role_in(s, m, other, &role);
+	return n;
+}
+
+/* The descriptors of one end, from `first` on. */
+static void grant_end(struct grant *g, const struct link *l, enum chan_role role, int first)
+{
+	for (enum channel_fd which = CHANNEL_DATA; which < CHANNEL_FDS; which++) {
+		int fd = chan_pages_fd(&l->pages, role, which);
+
+		if (fd >= 0)
+			g->fds[g->fd_count++] = (struct spawn_fd){ fd, first + (int)which };
+	}
+}
+
+static void grant_channels(struct system *s, const struct member *m, struct grant *g)
+{
+	static const enum channel_role roles[] = {
+		[CHAN_WRITER] = CHANNEL_WRITER,
+		[CHAN_READER] = CHANNEL_READER,
+		[CHAN_AUDITOR] = CHANNEL_AUDITOR,
+	};
+
+	for (unsigned i = 0; i < s->manifest->channel_count; i++) {
+		const struct link *l = &s->link[i];
+		uint32_t n = g->config.channel_count;
+		struct critical_channel *c = &g->config.channel[n];
+		enum chan_role role;
+
+		if (!role_in(s, m, l, &role))
+			continue;
+		*c = (struct critical_channel){ .role = roles[role],
+						.audit = l->is->audit,
+						.geometry = l->is->geometry,
+						.sync = l->is->sync };
+		memcpy(c->name, l->is->name, sizeof(c->name));
+		memcpy(c->from, s->manifest->process[l->is->from].name, sizeof(c->from));
+		memcpy(c->to, s->manifest->process[l->is->to].name, sizeof(c->to));
+		grant_end(g, l, role, CRITICAL_FD_CHANNEL + (int)n * CHANNEL_FDS);
+		g->config.channel_count++;
+	}
+}
+
+static void set_settings(struct critical_config *c, const void *settings, size_t size)
+{
+	c->settings_size = (uint32_t)size;
+	memcpy(c->settings, settings, size);
+}
+
+/* The user's secret; a manifest is no place for it. */
+static bool read_phrase(const char *path, char phrase[DISPLAY_PHRASE])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char text[DISPLAY_PHRASE + 1];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	struct stat st;
+
+	if (fd < 0 || n < 0 || fstat(fd, &st) < 0) {
+		log_error("phrase-file: '%s': %s", path, strerror(errno));
+	} else if ((st.st_mode & 077) != 0) {
+		log_error("phrase-file: others may read '%s': chmod 600 '%s'", path, path);
+	} else {
+		while (n > 0 && text[n - 1] == '\n')
+			n--;
+		for (ssize_t i = 0; i < n; i++)
+			n = text[i] < ' ' || text[i] > '~' ? -1 : n;
+		if (n > 0 && n < DISPLAY_PHRASE)
+			memcpy(phrase, text, (size_t)n);
+		else
+			log_error(
+				"phrase-file: '%s' is no line of 1 to %d printable ASCII characters",
+				path, DISPLAY_PHRASE - 1);
+	}
+	if (fd >= 0)
+		close(fd);
+	return phrase[0] != '\0';
+}
+
+static void set_display(const struct system *s, const struct member *m,
+			struct critical_config *c)
+{
+	struct display_settings d = m->is->display.settings;
+
+	if (m->is->display.phrase_file[0] != '\0' &&
+	    !read_phrase(m->is->display.phrase_file, d.phrase))
+		d.phrase[0] = '\0'; /* system_open() has refused it; it was changed since */
+	for (unsigned i = 0; i < s->manifest->process_count; i++)
+		if (s->manifest->process[i].kind == MANIFEST_VM)
+			memcpy(d.guest, s->manifest->process[i].name, sizeof(d.guest));
+	d.drm = s->drm;
+	if (!s->drm)
+		d.input_count = 0;
+	set_settings(c, &d, sizeof(d));
+	explicit_bzero(&d, sizeof(d));
+}
+
+void grant_critical(struct system *s, const struct member *m, struct grant *g)
+{
+	struct critical_config *c = &g->config;
+	int first;
+
+	memset(g, 0, sizeof(*g));
+	c->version = CRITICAL_CONFIG_VERSION;
+	memcpy(c->name, m->is->name, sizeof(c->name));
+	grant_channels(s, m, g);
+	first = CRITICAL_FD_CHANNEL + (int)c->channel_count * CHANNEL_FDS;
+	c->resource_count = m->resource_count;
+	for (unsigned i = 0; i < m->resource_count; i++)
+		g->fds[g->fd_count++] = (struct spawn_fd){ m->resource[i], first + (int)i };
+	switch (m->is->kind) {
+	case MANIFEST_TERMINAL:
+		set_settings(c, &m->is->terminal, sizeof(m->is->terminal));
+		break;
+	case MANIFEST_DISPLAY:
+		set_display(s, m, c);
+		break;
+	case MANIFEST_AUDITOR:
+		set_settings(c, &m->is->auditor.settings, sizeof(m->is->auditor.settings));
+		break;
+	case MANIFEST_DIALLER:
+		set_settings(c, &m->is->dialler.settings, sizeof(m->is->dialler.settings));
+		break;
+	case MANIFEST_VM:
+	case MANIFEST_KINDS:
+		break;
+	}
+}
+
+void grant_vm(struct system *s, const struct member *m, struct grant *g, int *console)
+{
+	int first = VMM_FD_DEVICE + (int)m->guest->devices.count;
+	struct vm_config *c = &m->guest->config;
+
+	memset(g, 0, sizeof(*g));
+	*console = -1;
+	c->modem_slots = 0;
+	c->modem_audited = 0;
+	for (unsigned i = 0; i < s->manifest->channel_count; i++) {
+		const struct link *l = &s->link[i];
+		enum chan_role role;
+
+		if (l->is->link == LINK_STREAM && &s->member[l->is->from] == m)
+			*console = l->stream[0];
+		if (!role_in(s, m, l, &role))
+			continue;
+		grant_end(g, l, role, role == CHAN_WRITER ? first : first + CHANNEL_FDS);
+		c->modem_slots = l->is->geometry.slots;
+		if (l->is->audit != AUDIT_NONE)
+			c->modem_audited |= role == CHAN_WRITER ? VM_MODEM_OUT_AUDITED
+								: VM_MODEM_IN_AUDITED;
+	}
+}
+
+/* Resources. */
+
+static enum status hold(struct member *m, const char *property, const char *path, int fd)
+{
+	if (fd < 0) {
+		log_error("%s: %s: cannot open '%s': %s", m->is->name, property, path,
+			  strerror(errno));
+		return STATUS_NO_FILE;
+	}
+	m->resource[m->resource_count++] = fd;
+	return STATUS_OK;
+}
+
+/* A line without echo, editing or signals; ours alone. */
+static enum status open_modem(struct member *m)
+{
+	const char *path = m->is->dialler.modem;
+	int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	struct termios t;
+
+	if (fd >= 0 && tcgetattr(fd, &t) < 0) {
+		log_error("%s: modem: '%s' is no serial line", m->is->name, path);
+		close(fd);
+		return STATUS_NO_FILE;
+	}
+	if (fd >= 0) {
+		cfmakeraw(&t);
+		t.c_cflag |= CLOCAL | CREAD;
+		cfsetspeed(&t, B115200);
+		(void)tcsetattr(fd, TCSANOW, &t);
+		(void)ioctl(fd, TIOCEXCL);
+	}
+	return hold(m, "modem", path, fd);
+}
+
+static enum status open_directory(struct member *m)
+{
+	const char *path = m->is->auditor.directory;
+
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return hold(m, "directory", path, -1);
+	return hold(m, "directory", path, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+/* The grid that connects m, at its end. */
+static enum status hold_grid(struct system *s, struct member *m, bool writable)
+{
+	unsigned self = (unsigned)(m - s->member);
+
+	for (unsigned i = 0; i < s->manifest->channel_count; i++) {
+		const struct link *l = &s->link[i];
+
+		if (l->is->link != LINK_GRID || (writable ? l->is->from : l->is->to) != self)
+			continue;
+		m->resource[m->resource_count++] = writable ? l->writable : l->readable;
+		m->resource[m->resource_count++] = l->bell;
+		return STATUS_OK;
+	}
+	log_error("%s: no channel of link \"grid\" leads %s it", m->is->name,
+		  writable ? "from" : "to");
+	return STATUS_USAGE;
+}
+
+static enum status hold_stream(struct system *s, struct member *m)
+{
+	for (unsigned i = 0; i < s->manifest->channel_count; i++) {
+		const struct link *l = &s->link[i];
+
+		if (l->is->link != LINK_STREAM || &s->member[l->is->to] != m)
+			continue;
+		m->resource[m->resource_count++] = l->stream[1];
+		return STATUS_OK;
+	}
+	log_error("%s: no channel of link \"stream\" leads to it", m->is->name);
+	return STATUS_USAGE;
+}
+
+static enum status open_display(struct system *s, struct member *m)
+{
+	enum status st = hold_grid(s, m, false);
+	char phrase[DISPLAY_PHRASE] = "";
+
+	if (st == STATUS_OK && m->is->display.phrase_file[0] != '\0' &&
+	    !read_phrase(m->is->display.phrase_file, phrase))
+		st = STATUS_NO_FILE;
+	explicit_bzero(phrase, sizeof(phrase));
+	if (st != STATUS_OK || !s->drm)
+		return st;
+	if (m->is->display.drm[0] == '\0') {
+		log_error("--drm: the manifest grants %s no screen: drm = \"/dev/dri/card0\";",
+			  m->is->name);
+		return STATUS_USAGE;
+	}
+	st = hold(m, "drm", m->is->display.drm, open(m->is->display.drm, O_RDWR | O_CLOEXEC));
+	for (unsigned i = 0; st == STATUS_OK && i < m->is->display.settings.input_count; i++)
+		st = hold(m, "input", m->is->display.input[i],
+			  open(m->is->display.input[i], O_RDWR | O_NONBLOCK | O_CLOEXEC));
+	return st;
+}
+
+enum status grant_open(struct system *s, struct member *m)
+{
+	switch (m->is->kind) {
+	case MANIFEST_TERMINAL: {
+		enum status st = hold_grid(s, m, true);
+
+		return st == STATUS_OK ? hold_stream(s, m) : st;
+	}
+	case MANIFEST_DISPLAY:
+		return open_display(s, m);
+	case MANIFEST_AUDITOR:
+		return open_directory(m);
+	case MANIFEST_DIALLER:
+		return open_modem(m);
+	case MANIFEST_VM:
+	case MANIFEST_KINDS:
+		break;
+	}
+	return STATUS_OK;
+}
