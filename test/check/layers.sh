@@ -5,7 +5,7 @@
 # to. usage: layers.sh [TREE]
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
-failed=0 count=0
+failed=0 count=0 inner=''
 
 # layer PART OTHER...: includes in PART lead into PART, one of OTHERs, or out of the tree.
 layer() {
@@ -29,12 +29,13 @@ layer() {
 			echo "FAILED $file:$line includes $found"
 			failed=1
 		fi
-	done < <(grep -rnE --include='*.[chS]' '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]' "$part")
+	done < <(grep -rnE ${inner:+--exclude-dir=$inner} --include='*.[chS]' '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]' "$part")
 }
 layer lib
 layer vmm lib
 layer launcher lib
-[ ! -d devices ] || layer devices lib
+[ ! -d devices ] || inner=terminal layer devices lib
+[ ! -d devices/terminal ] || inner='' layer devices/terminal lib # a process of its own, like those below
 for process in critical/*/; do
 	[ -d "$process" ] || continue
 	layer "${process%/}" lib
