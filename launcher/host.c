@@ -162,7 +162,7 @@ void host_expect(const struct manifest_binary *list, unsigned count)
 	expected_count = count;
 }
 
-/* Takes over exe; returns a copy that is what was expected, or -1. */
+/* Takes over exe; returns a copy that is what was expected, or HOST_REFUSED. */
 static int measured(const char *name, int exe)
 {
 	char is[2 * MEASURE_BYTES + 1];
@@ -172,7 +172,7 @@ static int measured(const char *name, int exe)
 	close(exe);
 	if (copy < 0) {
 		log_error("%s cannot be measured: %s", name, strerror(errno));
-		return -1;
+		return HOST_REFUSED;
 	}
 	for (unsigned i = 0; i < expected_count; i++)
 		if (strcmp(expected[i].name, name) == 0 &&
@@ -181,7 +181,7 @@ static int measured(const char *name, int exe)
 	measure_text(sha256, is);
 	log_error("%s is not what the manifest expects: its SHA-256 is %s", name, is);
 	close(copy);
-	return -1;
+	return HOST_REFUSED;
 }
 
 int host_open_program(const char *name)

@@ -25,8 +25,10 @@ int host_open_kvm(char why[256], char fix[256]);
 
 /*
  * Opens the executable of one of our processes. -1 if it is not installed. Once host_expect() was
- * called, it must be in that list with its very hash; otherwise -1, and a line has been logged.
+ * called, it must be in that list with its very hash; otherwise HOST_REFUSED, and a line has been
+ * logged.
  */
+#define HOST_REFUSED (-2)
 int host_open_program(const char *name);
 
 struct manifest_binary;

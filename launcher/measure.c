@@ -37,7 +37,7 @@ int measure_copy(int exe, uint8_t sha256[MEASURE_BYTES])
 
 	/* What is open for writing anywhere cannot be executed, so the copy is opened anew. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
-	if (memory >= 0 && copy(exe, memory, sha256) && fchmod(memory, 0500) == 0 &&
+	if (memory >= 0 && copy(exe, memory, sha256) && fchmod(memory, 0555) == 0 &&
 	    fcntl(memory, F_ADD_SEALS,
 		  F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
 		sealed = open(path, O_RDONLY | O_CLOEXEC);

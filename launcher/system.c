@@ -232,10 +232,18 @@ static bool start_member(struct system *s, struct member *m)
 	if (!clear_links(s, m))
 		return false;
 	if (m->is->kind == MANIFEST_VM) {
-		int console;
+		int console, nobody[2] = { -1, -1 };
 
 		grant_vm(s, m, &g, &console);
-		ok = vm_start(m->guest, &m->process, console, g.fds, g.fd_count);
+		/* Without a terminal its console leads nowhere. */
+		ok = console >= 0 ||
+		     socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, nobody) == 0;
+		if (nobody[1] >= 0)
+			close(nobody[1]);
+		ok = ok && vm_start(m->guest, &m->process, console >= 0 ? console : nobody[0],
+				    g.fds, g.fd_count);
+		if (nobody[0] >= 0)
+			close(nobody[0]);
 	} else {
 		grant_critical(s, m, &g);
 		ok = process_start(&m->process, m->exe, manifest_program(m->is->kind), g.fds,

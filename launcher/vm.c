@@ -55,12 +55,10 @@ enum status vm_open(struct guest *g, const char *kernel, const char *initrd)
 		return STATUS_NO_KVM;
 	}
 	g->vmm_fd = host_open_program("zwinger-vmm");
-	if (g->vmm_fd < 0) {
+	if (g->vmm_fd == -1)
 		log_error(
 			"zwinger-vmm is not installed beside this program (see `zwinger check`)");
-		return STATUS_FAILED;
-	}
-	return STATUS_OK;
+	return g->vmm_fd < 0 ? STATUS_FAILED : STATUS_OK;
 }
 
 static bool start_vmm(struct guest *g, struct process *p, int console, const int *sockets,
