@@ -5,9 +5,9 @@
 #include "manifest_check.h"
 #include "manifest_property.h"
 #include "manifest_source.h"
-#include "options.h"
 
 #include <libfdt.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,21 +20,14 @@
 #define PATH_BYTES 160 /* of a node's path: names in it are cut, valid ones are not */
 
 static const struct {
-	const char *name, *program;
+	const char *program;
 	unsigned order; /* who is started first if the manifest does not say */
 } kinds[MANIFEST_KINDS] = {
-	[MANIFEST_AUDITOR] = { "auditor", "zwinger-audit", 0 },
-	[MANIFEST_DISPLAY] = { "display", "zwinger-display", 1 },
-	[MANIFEST_DIALLER] = { "dialler", "zwinger-dialler", 2 },
-	[MANIFEST_TERMINAL] = { "terminal", "zwinger-terminal", 3 },
-	[MANIFEST_VM] = { "vm", "zwinger-vmm", 4 },
-};
-
-/* Every program that can be in a manifest. */
-static const char *const programs[] = {
-	"zwinger-vmm",	   "zwinger-terminal", "zwinger-display", "zwinger-audit",
-	"zwinger-dialler", "zwinger-blk",      "zwinger-net",	  "zwinger-console",
-	"zwinger-vsock",   "zwinger-balloon",  "zwinger-rng",	  NULL
+	[MANIFEST_AUDITOR] = { "zwinger-audit", 0 },
+	[MANIFEST_DISPLAY] = { "zwinger-display", 1 },
+	[MANIFEST_DIALLER] = { "zwinger-dialler", 2 },
+	[MANIFEST_TERMINAL] = { "zwinger-terminal", 3 },
+	[MANIFEST_VM] = { "zwinger-vmm", 4 },
 };
 
 /* A process before all is known of it. */
@@ -57,11 +50,6 @@ struct entries {
 const char *manifest_program(enum manifest_kind k)
 {
 	return kinds[k].program;
-}
-
-const char *manifest_kind_name(enum manifest_kind k)
-{
-	return kinds[k].name;
 }
 
 const struct manifest_binary *manifest_binary(const struct manifest *m, const char *program)
@@ -118,10 +106,9 @@ static bool take_name(const void *fdt, int node, const char *parent, char path[P
 
 	snprintf(path, PATH_BYTES, "%s/%.32s", parent, text);
 	if (!manifest_name_valid(text))
-		return manifest_refuse(path, NULL,
-				       "a name is 1 to %d of a to z, 0 to 9 and '-', which is "
-				       "not the first",
-				       CRITICAL_NAME - 1);
+		return refuse(path, NULL,
+			      "a name is 1 to %d of a-z, 0-9 and '-', which is not the first",
+			      CRITICAL_NAME - 1);
 	strcpy(name, text);
 	return true;
 }
@@ -153,46 +140,20 @@ static const struct entry *refers_to(const struct entries *e, uint32_t phandle)
 	return NULL;
 }
 
-static bool take_kind(const void *fdt, int node, const char *path, enum manifest_kind *kind)
-{
-	const char *names[MANIFEST_KINDS + 1] = { NULL }, *text = NULL, *nearest;
-	bool bad = false;
-	int len, at = 0;
-	const char *value = fdt_getprop(fdt, node, "kind", &len);
-
-	if (value != NULL)
-		text = manifest_text(value, len, &at, &bad);
-	for (unsigned i = 0; i < MANIFEST_KINDS; i++) {
-		*kind = (enum manifest_kind)i;
-		names[i] = kinds[i].name;
-		if (text != NULL && at == len && strcmp(text, names[i]) == 0)
-			return true;
-	}
-	nearest = text != NULL ? options_nearest(text, names) : NULL;
-	if (nearest != NULL)
-		return manifest_refuse(path, "kind", "'%s' is none; did you mean '%s'?", text,
-				       nearest);
-	return manifest_refuse(path, "kind",
-			       "%s; it is one of \"vm\", \"terminal\", \"display\", "
-			       "\"auditor\", \"dialler\"",
-			       value == NULL ? "is missing" : "there is no such kind");
-}
-
 static bool take_entry(struct entries *e, int node)
 {
 	struct entry *p = &e->entry[e->count];
 	char path[PATH_BYTES];
 
 	if (e->count == MANIFEST_PROCESSES)
-		return manifest_refuse(PROCESSES, NULL, "more than %d processes",
-				       MANIFEST_PROCESSES);
+		return refuse(PROCESSES, NULL, "more than %d processes", MANIFEST_PROCESSES);
 	if (!take_name(e->fdt, node, PROCESSES, path, p->name) ||
-	    !take_kind(e->fdt, node, path, &p->kind))
+	    !manifest_kind_of(e->fdt, node, path, &p->kind))
 		return false;
 	p->node = node;
 	p->phandle = phandle_of(e->fdt, node);
 	if (refers_to(e, p->phandle) != NULL)
-		return manifest_refuse(path, "phandle", "is another process's too");
+		return refuse(path, "phandle", "is another process's too");
 	e->count++;
 	return true;
 }
@@ -206,13 +167,12 @@ static bool take_after(const struct entries *e, struct entry *p, const char *pat
 	if (after == NULL)
 		return true;
 	if (len == 0 || len % (int)sizeof(*after) != 0)
-		return manifest_refuse(path, "after",
-				       "is not references to processes, like <&auditor>");
+		return refuse(path, "after", "is not references to processes, like <&auditor>");
 	for (int i = 0; i < len / (int)sizeof(*after); i++) {
 		const struct entry *other = refers_to(e, fdt32_ld(&after[i]));
 
 		if (other == NULL)
-			return manifest_refuse(path, "after", "refers to no process");
+			return refuse(path, "after", "refers to no process");
 		p->after |= 1u << (other - e->entry);
 	}
 	return true;
@@ -236,9 +196,8 @@ static bool put_in_order(struct entries *e)
 				next = p;
 		}
 		if (next == NULL)
-			return manifest_refuse(
-				path, "after",
-				"there is no order: who is waited for waits too");
+			return refuse(path, "after",
+				      "there is no order: who is waited for waits too");
 		next->position = n;
 		placed |= 1u << (next - e->entry);
 	}
@@ -277,13 +236,10 @@ static bool take_numbers(const void *fdt, int numbers, const char *parent,
 	fdt_for_each_subnode(node, fdt, numbers)
 	{
 		if (d->rule_count == DIALLER_RULES)
-			return manifest_refuse(parent, NULL, "more than %d rules",
-					       DIALLER_RULES);
+			return refuse(parent, NULL, "more than %d rules", DIALLER_RULES);
 		if (!take_name(fdt, node, parent, path, name) ||
-		    !manifest_properties(fdt, node, path, NODE_NUMBER, &d->rule[d->rule_count]))
+		    !manifest_properties(fdt, node, path, NODE_RULE, &d->rule[d->rule_count]))
 			return false;
-		if (fdt_first_subnode(fdt, node) >= 0)
-			return manifest_refuse(path, NULL, "there is no node in a rule");
 		if (!manifest_check_rule(d, d->rule_count++, path))
 			return false;
 	}
@@ -309,9 +265,9 @@ static bool take_process(const struct entries *e, const struct entry *from,
 
 		snprintf(inside, sizeof(inside), PROCESSES "/%s/%.32s", from->name, name);
 		if (p->kind != MANIFEST_DIALLER || strcmp(name, "numbers") != 0)
-			return manifest_refuse(inside, NULL, "there is no such node here");
+			return refuse(inside, NULL, "there is no such node here");
 		if (p->dialler.settings.rule_count > 0)
-			return manifest_refuse(inside, NULL, "is given twice");
+			return refuse(inside, NULL, "is given twice");
 		if (!take_numbers(e->fdt, node, inside, &p->dialler.settings))
 			return false;
 	}
@@ -350,18 +306,14 @@ static bool take_channel(const struct entries *e, struct manifest *m, int node)
 	char path[PATH_BYTES];
 
 	if (m->channel_count == MANIFEST_CHANNELS)
-		return manifest_refuse(CHANNELS, NULL, "more than %d channels",
-				       MANIFEST_CHANNELS);
+		return refuse(CHANNELS, NULL, "more than %d channels", MANIFEST_CHANNELS);
 	if (!take_name(e->fdt, node, CHANNELS, path, c->name) ||
 	    !manifest_properties(e->fdt, node, path, NODE_CHANNEL, &ends))
 		return false;
-	if (fdt_first_subnode(e->fdt, node) >= 0)
-		return manifest_refuse(path, NULL, "there is no node in a channel");
 	from = refers_to(e, ends.from);
 	to = refers_to(e, ends.to);
 	if (from == NULL || to == NULL)
-		return manifest_refuse(path, from == NULL ? "from" : "to",
-				       "refers to no process");
+		return refuse(path, from == NULL ? "from" : "to", "refers to no process");
 	c->link = (enum manifest_link)ends.link;
 	c->from = from->position;
 	c->to = to->position;
@@ -384,49 +336,32 @@ static bool take_channels(const struct entries *e, struct manifest *m, int chann
 	return true;
 }
 
-static bool take_sha256(const char *text, uint8_t sha256[32])
-{
-	static const char digits[] = "0123456789abcdef";
-
-	if (strlen(text) != 64 || strspn(text, digits) != 64)
-		return false;
-	for (unsigned i = 0; i < 32; i++)
-		sha256[i] = (uint8_t)((strchr(digits, text[2 * i]) - digits) << 4 |
-				      (strchr(digits, text[2 * i + 1]) - digits));
-	return true;
-}
-
 static bool take_binaries(const void *fdt, struct manifest *m, int binaries)
 {
 	int property, len;
 
 	if (fdt_first_subnode(fdt, binaries) >= 0)
-		return manifest_refuse(BINARIES, NULL, "there is no node in here");
+		return refuse(BINARIES, NULL, "there is no node in here");
 	fdt_for_each_property_offset(property, fdt, binaries)
 	{
 		struct manifest_binary *b = &m->binary[m->binary_count];
-		const char *name, *text, *nearest;
+		const char *name = "", *text = NULL;
 		const char *value = fdt_getprop_by_offset(fdt, property, &name, &len);
 		bool bad = value == NULL;
 		int at = 0;
-		unsigned known = 0;
 
-		while (!bad && programs[known] != NULL && strcmp(programs[known], name) != 0)
-			known++;
-		if (bad || programs[known] == NULL) {
-			nearest = bad ? NULL : options_nearest(name, programs);
-			return manifest_refuse(BINARIES, bad ? NULL : name,
-					       "there is no such program%s%s",
-					       nearest != NULL ? "; did you mean " : "",
-					       nearest != NULL ? nearest : "");
-		}
+		if (m->binary_count == MANIFEST_BINARIES)
+			return refuse(BINARIES, NULL, "more than %d", MANIFEST_BINARIES);
+		if (bad || strncmp(name, "zwinger-", 8) != 0 || strlen(name) >= sizeof(b->name))
+			return refuse(BINARIES, name, "is no program of Zwinger's");
 		if (manifest_binary(m, name) != NULL)
-			return manifest_refuse(BINARIES, name, "is given twice");
+			return refuse(BINARIES, name, "is given twice");
 		text = manifest_text(value, len, &at, &bad);
-		if (text == NULL || at != len || !take_sha256(text, b->sha256))
-			return manifest_refuse(
-				BINARIES, name,
-				"is not a SHA-256: one text of 64 hexadecimal digits, a to f small");
+		if (text == NULL || at != len || strlen(text) != 2 * sizeof(b->sha256) ||
+		    sodium_hex2bin(b->sha256, sizeof(b->sha256), text, strlen(text), NULL, NULL,
+				   NULL) != 0)
+			return refuse(BINARIES, name,
+				      "is not a SHA-256, one text of 64 hexadecimal digits");
 		strcpy(b->name, name);
 		m->binary_count++;
 	}
@@ -444,11 +379,10 @@ static bool take_root(const void *fdt, struct manifest *m, int nodes[3])
 	if (!manifest_properties(fdt, 0, "/", NODE_ROOT, &root))
 		return false;
 	if (strcmp(root.compatible, "zwinger,system-1") != 0)
-		return manifest_refuse("/", "compatible", "is not \"zwinger,system-1\"");
+		return refuse("/", "compatible", "is not \"zwinger,system-1\"");
 	if (!manifest_name_valid(root.model))
-		return manifest_refuse(
-			"/", "model",
-			"is no name: a to z, 0 to 9 and '-', which is not the first");
+		return refuse("/", "model",
+			      "is no name: a-z, 0-9 and '-', which is not the first");
 	strcpy(m->name, root.model);
 	fdt_for_each_subnode(node, fdt, 0)
 	{
@@ -459,9 +393,9 @@ static bool take_root(const void *fdt, struct manifest *m, int nodes[3])
 		while (i < 3 && strcmp(names[i], path) != 0)
 			i++;
 		if (i == 3)
-			return manifest_refuse(path, NULL, "there is no such node here");
+			return refuse(path, NULL, "there is no such node here");
 		if (nodes[i] >= 0)
-			return manifest_refuse(path, NULL, "is given twice");
+			return refuse(path, NULL, "is given twice");
 		nodes[i] = node;
 	}
 	return true;
@@ -476,18 +410,17 @@ static bool parse(struct manifest *m, const void *fdt, size_t size)
 	memset(&e, 0, sizeof(e));
 	e.fdt = fdt;
 	if (why < 0)
-		return manifest_refuse("/", NULL, "is no flattened device tree: %s",
-				       fdt_strerror(why));
+		return refuse("/", NULL, "is no flattened device tree: %s", fdt_strerror(why));
 	if (fdt_version(fdt) != VERSION || fdt_totalsize(fdt) != size ||
 	    fdt_num_mem_rsv(fdt) != 0)
-		return manifest_refuse("/", NULL,
-				       "is not of version %d, has more behind it, or reserves "
-				       "memory",
-				       VERSION);
+		return refuse("/", NULL,
+			      "is not of version %d, has more behind it, or reserves "
+			      "memory",
+			      VERSION);
 	if (!take_root(fdt, m, nodes))
 		return false;
 	if (nodes[0] < 0)
-		return manifest_refuse(PROCESSES, NULL, "is missing");
+		return refuse(PROCESSES, NULL, "is missing");
 	return take_processes(&e, m, nodes[0]) &&
 	       (nodes[1] < 0 || take_channels(&e, m, nodes[1])) &&
 	       (nodes[2] < 0 || take_binaries(fdt, m, nodes[2])) && manifest_check(m);
@@ -508,7 +441,7 @@ bool manifest_read(struct manifest *m, const char *path)
 	if (fdt == NULL || !parse(m, fdt, size))
 		return false;
 	if (len >= sizeof(m->directory))
-		return manifest_refuse("/", NULL, "the path of its directory is too long");
+		return refuse("/", NULL, "the path of its directory is too long");
 	memcpy(m->directory, path, len);
 	return true;
 }

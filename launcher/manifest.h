@@ -109,9 +109,13 @@ bool manifest_read(struct manifest *m, const char *path) __attribute__((warn_unu
 bool manifest_parse(struct manifest *m, const void *fdt, size_t size)
 	__attribute__((warn_unused_result));
 
-/* The executable of a kind: "zwinger-dialler"; and its name in a manifest: "dialler". */
+/* The executable of a kind: "zwinger-dialler". */
 const char *manifest_program(enum manifest_kind k);
+
+/* As a manifest says it: "dialler", "messages", "full". */
 const char *manifest_kind_name(enum manifest_kind k);
+const char *manifest_link_name(enum manifest_link l);
+const char *manifest_audit_name(enum channel_audit a);
 
 /*
  * The executables that a process is started with: its own, then those of its devices, each once.

@@ -42,8 +42,6 @@ static const struct conversation {
 };
 #define CONVERSATIONS (sizeof(conversations) / sizeof(conversations[0]))
 
-static const char *const link_words[] = { "messages", "grid", "stream" };
-
 /* "/processes/linux", good until the next call. */
 static const char *process_path(const struct manifest_process *p)
 {
@@ -119,15 +117,13 @@ static bool check_names(const struct manifest *m)
 	for (unsigned i = 0; i < m->process_count; i++)
 		for (unsigned k = 0; k < i; k++)
 			if (alike(m->process[i].name, m->process[k].name))
-				return manifest_refuse(process_path(&m->process[i]), NULL,
-						       "the name looks like '%s'",
-						       m->process[k].name);
+				return refuse(process_path(&m->process[i]), NULL,
+					      "the name looks like '%s'", m->process[k].name);
 	for (unsigned i = 0; i < m->channel_count; i++)
 		for (unsigned k = 0; k < i; k++)
 			if (alike(m->channel[i].name, m->channel[k].name))
-				return manifest_refuse(channel_path(&m->channel[i]), NULL,
-						       "the name looks like '%s'",
-						       m->channel[k].name);
+				return refuse(channel_path(&m->channel[i]), NULL,
+					      "the name looks like '%s'", m->channel[k].name);
 	return true;
 }
 
@@ -140,22 +136,23 @@ bool manifest_check_channel(const struct manifest *m, struct manifest_channel *c
 	bool said = c->audit != (enum channel_audit)MANIFEST_UNSAID;
 
 	if (v == NULL)
-		return manifest_refuse(
-			path, NULL, "a %s has nothing to say to a %s by link \"%s\"",
-			manifest_kind_name(m->process[c->from].kind),
-			manifest_kind_name(m->process[c->to].kind), link_words[c->link]);
+		return refuse(path, NULL,
+			      "nothing goes from kind \"%s\" to kind \"%s\" by link \"%s\"",
+			      manifest_kind_name(m->process[c->from].kind),
+			      manifest_kind_name(m->process[c->to].kind),
+			      manifest_link_name(c->link));
 	if (c->link == LINK_MESSAGES && !said)
-		return manifest_refuse(path, "audit", "is missing; %s",
-				       v->audits == MODE(NONE) ? "it can only be \"none\""
-							       : "\"full\" is always right");
+		return refuse(path, "audit", "is missing; %s",
+			      v->audits == MODE(NONE) ? "it can only be \"none\""
+						      : "\"full\" is always right");
 	if (c->link != LINK_MESSAGES && (said || c->sync || c->geometry.slots != 0))
-		return manifest_refuse(path,
-				       said	 ? "audit"
-				       : c->sync ? "sync"
-						 : "slots",
-				       "only a channel of messages has it");
+		return refuse(path,
+			      said	? "audit"
+			      : c->sync ? "sync"
+					: "slots",
+			      "only a channel of messages has it");
 	if (said && (v->audits & 1u << c->audit) == 0)
-		return manifest_refuse(
+		return refuse(
 			path, "audit", "%s",
 			v->audits == MODE(NONE)
 				? "keys pressed for a guest may be its passwords: only \"none\""
@@ -166,12 +163,12 @@ bool manifest_check_channel(const struct manifest *m, struct manifest_channel *c
 	if (!said)
 		c->audit = AUDIT_NONE;
 	if (c->sync && c->audit == AUDIT_NONE)
-		return manifest_refuse(path, "sync", "nothing of this channel is in the log");
+		return refuse(path, "sync", "nothing of this channel is in the log");
 	if (c->geometry.slots == 0)
 		c->geometry.slots = v->slots;
 	c->geometry.message_size = v->message_size;
 	if ((c->geometry.slots & (c->geometry.slots - 1)) != 0)
-		return manifest_refuse(path, "slots", "is no power of two");
+		return refuse(path, "slots", "is no power of two");
 	return true;
 }
 
@@ -183,16 +180,14 @@ static bool check_channels(const struct manifest *m)
 
 		for (; o < m->channel + m->channel_count; o++) {
 			if (o < c && o->from == c->from && o->to == c->to && o->link == c->link)
-				return manifest_refuse(channel_path(c), NULL,
-						       "is the same as '%s': one is enough",
-						       o->name);
+				return refuse(channel_path(c), NULL,
+					      "is the same as '%s': one is enough", o->name);
 			back += o->from == c->to && o->to == c->from && o->link == c->link;
 		}
 		if (conversation(m, c)->answered && back == 0)
-			return manifest_refuse(channel_path(c), NULL,
-					       "there is no channel back, from '%s' to '%s'",
-					       m->process[c->to].name,
-					       m->process[c->from].name);
+			return refuse(channel_path(c), NULL,
+				      "there is no channel back, from '%s' to '%s'",
+				      m->process[c->to].name, m->process[c->from].name);
 	}
 	return true;
 }
@@ -214,11 +209,12 @@ static bool check_ends(const struct manifest *m, unsigned i)
 			n += conversation(m, &m->channel[c]) == v &&
 			     (out ? m->channel[c].from : m->channel[c].to) == i;
 		if (n < min || n > (out ? v->from_max : v->to_max))
-			return manifest_refuse(process_path(p), NULL,
-					       "%s channel of link \"%s\" %s a %s",
-					       n < min ? "it needs a" : "it can have only one",
-					       link_words[v->link], out ? "to" : "from",
-					       manifest_kind_name(out ? v->to : v->from));
+			return refuse(
+				process_path(p), NULL,
+				"%s one channel of link \"%s\" %s a process of kind \"%s\"",
+				n < min ? "it needs" : "it can have only",
+				manifest_link_name(v->link), out ? "to" : "from",
+				manifest_kind_name(out ? v->to : v->from));
 	}
 	for (unsigned c = 0; c < m->channel_count; c++)
 		total += p->kind == MANIFEST_AUDITOR
@@ -226,9 +222,9 @@ static bool check_ends(const struct manifest *m, unsigned i)
 				 : m->channel[c].link == LINK_MESSAGES &&
 					   (m->channel[c].from == i || m->channel[c].to == i);
 	if (total > CRITICAL_CHANNELS_MAX)
-		return manifest_refuse(process_path(p), NULL,
-				       "it has %u channels; at most %d are possible", total,
-				       CRITICAL_CHANNELS_MAX);
+		return refuse(process_path(p), NULL,
+			      "it has %u channels; at most %d are possible", total,
+			      CRITICAL_CHANNELS_MAX);
 	return true;
 }
 
@@ -250,14 +246,14 @@ bool manifest_check_rule(const struct dialler_settings *d, unsigned i, const cha
 						     : NULL;
 
 	if (!digits(r->prefix, true))
-		return manifest_refuse(path, "prefix", "is not digits, or '+' and digits");
+		return refuse(path, "prefix", "is not digits, or '+' and digits");
 	if (costs != NULL &&
 	    (r->number_class == NUMBER_EMERGENCY || r->number_class == NUMBER_FREE))
-		return manifest_refuse(path, costs, "numbers of this class cost nothing");
+		return refuse(path, costs, "numbers of this class cost nothing");
 	for (unsigned k = 0; k < i; k++)
 		if (strcmp(d->rule[k].prefix, r->prefix) == 0)
-			return manifest_refuse(path, "prefix",
-					       "there is another rule for \"%s\"", r->prefix);
+			return refuse(path, "prefix", "there is another rule for \"%s\"",
+				      r->prefix);
 	return true;
 }
 
@@ -267,13 +263,13 @@ static bool check_dialler(const struct manifest_process *p)
 	const char *path = process_path(p);
 
 	if (d->country[0] != '+' || !digits(d->country, true))
-		return manifest_refuse(path, "country", "is not like \"+49\"");
+		return refuse(path, "country", "is not like \"+49\"");
 	if (!digits(d->international, false))
-		return manifest_refuse(path, "international", "is not digits, like \"00\"");
+		return refuse(path, "international", "is not digits, like \"00\"");
 	if (d->trunk[0] != '\0' && !digits(d->trunk, false))
-		return manifest_refuse(path, "trunk", "is not digits, like \"0\", or \"\"");
+		return refuse(path, "trunk", "is not digits, like \"0\", or \"\"");
 	if (d->rule_count == 0)
-		return manifest_refuse(path, NULL, "it needs a node \"numbers\" with a rule");
+		return refuse(path, NULL, "it needs a node \"numbers\" with a rule");
 	return true;
 }
 
@@ -284,13 +280,12 @@ static bool check_process(const struct manifest_process *p)
 	switch (p->kind) {
 	case MANIFEST_VM:
 		if (p->vm.memory_size % (2u << 20) != 0)
-			return manifest_refuse(path, "memory", "is not a multiple of 2M");
+			return refuse(path, "memory", "is not a multiple of 2M");
 		return true;
 	case MANIFEST_DISPLAY:
 		if ((p->display.drm[0] != '\0') != (p->display.input[0][0] != '\0'))
-			return manifest_refuse(
-				path, p->display.drm[0] != '\0' ? "input" : "drm",
-				"is missing: a screen and its keyboard go together");
+			return refuse(path, p->display.drm[0] != '\0' ? "input" : "drm",
+				      "is missing: a screen and its keyboard go together");
 		return true;
 	case MANIFEST_AUDITOR:
 		if (p->auditor.settings.keep_bytes != 0 &&
@@ -298,7 +293,7 @@ static bool check_process(const struct manifest_process *p)
 			    (p->auditor.settings.segment_bytes != 0
 				     ? p->auditor.settings.segment_bytes
 				     : 16u << 20))
-			return manifest_refuse(path, "keep-bytes", "is less than two segments");
+			return refuse(path, "keep-bytes", "is less than two segments");
 		return true;
 	case MANIFEST_DIALLER:
 		return check_dialler(p);
@@ -317,10 +312,10 @@ static bool check_programs(const struct manifest *m, const struct manifest_proce
 
 	for (unsigned i = 0; i < count; i++)
 		if (manifest_binary(m, list[i]) == NULL)
-			return manifest_refuse("/binaries", list[i],
-					       "is missing: '%s' needs it, and it is started "
-					       "only if its SHA-256 is known",
-					       p->name);
+			return refuse("/binaries", list[i],
+				      "is missing: '%s' needs it, and it is started "
+				      "only if its SHA-256 is known",
+				      p->name);
 	return true;
 }
 
@@ -336,32 +331,42 @@ static void set_guest(struct manifest *m, unsigned display)
 				       m->process[m->channel[k].from].name, CRITICAL_NAME);
 }
 
+/* One display has the screen and one auditor the log; NULL: there is none. */
+static bool check_only(const struct manifest *m, enum manifest_kind kind,
+		       const struct manifest_process **only)
+{
+	*only = NULL;
+	for (const struct manifest_process *p = m->process; p < m->process + m->process_count;
+	     p++) {
+		if (p->kind != kind)
+			continue;
+		if (*only != NULL)
+			return refuse(process_path(p), NULL, "there is one already: '%s'",
+				      (*only)->name);
+		*only = p;
+	}
+	return true;
+}
+
 bool manifest_check(struct manifest *m)
 {
-	const struct manifest_process *auditor = NULL, *display = NULL;
+	const struct manifest_process *auditor, *display;
 
 	if (m->process_count == 0)
-		return manifest_refuse("/processes", NULL, "is empty");
-	if (!check_names(m) || !check_channels(m))
+		return refuse("/processes", NULL, "is empty");
+	if (!check_names(m) || !check_only(m, MANIFEST_AUDITOR, &auditor) ||
+	    !check_only(m, MANIFEST_DISPLAY, &display) || !check_channels(m))
 		return false;
+	for (unsigned i = 0; i < m->channel_count; i++)
+		if (m->channel[i].audit != AUDIT_NONE && auditor == NULL)
+			return refuse(channel_path(&m->channel[i]), "audit",
+				      "there is no auditor");
 	for (unsigned i = 0; i < m->process_count; i++) {
 		const struct manifest_process *p = &m->process[i];
-		const struct manifest_process **only = p->kind == MANIFEST_AUDITOR   ? &auditor
-						       : p->kind == MANIFEST_DISPLAY ? &display
-										     : NULL;
 
-		if (only != NULL && *only != NULL)
-			return manifest_refuse(process_path(p), NULL,
-					       "there is one already: '%s'", (*only)->name);
-		if (only != NULL)
-			*only = p;
 		if (!check_process(p) || !check_ends(m, i) || !check_programs(m, p))
 			return false;
 		set_guest(m, i);
 	}
-	for (unsigned i = 0; i < m->channel_count && auditor == NULL; i++)
-		if (m->channel[i].audit != AUDIT_NONE)
-			return manifest_refuse(channel_path(&m->channel[i]), "audit",
-					       "there is no auditor");
 	return true;
 }

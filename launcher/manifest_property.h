@@ -11,15 +11,14 @@
 /* What kind of node: a process is one of enum manifest_kind; and these. */
 enum manifest_node {
 	NODE_ROOT = MANIFEST_KINDS,
-	NODE_LIST, /* only holds nodes: "processes", "channels", "numbers" */
+	NODE_LIST,
 	NODE_CHANNEL,
-	NODE_NUMBER, /* a rule about telephone numbers */
+	NODE_RULE,
 	NODE_KINDS
 };
 
 struct manifest_root {
-	char compatible[20];
-	char model[CRITICAL_NAME];
+	char compatible[20], model[CRITICAL_NAME];
 };
 
 /* A channel as its node has it. */
@@ -27,14 +26,19 @@ struct manifest_ends {
 	uint32_t from, to; /* phandles */
 	uint32_t link;	   /* enum manifest_link */
 	uint32_t audit;	   /* enum channel_audit; MANIFEST_UNSAID */
-	uint32_t slots;	   /* 0: not said */
+	uint32_t slots;	   /* 0: unsaid */
 	bool sync;
 };
 #define MANIFEST_UNSAID UINT32_MAX
 
+/* The kind of a process. False: one line has been logged. */
+bool manifest_kind_of(const void *fdt, int node, const char *path, enum manifest_kind *kind)
+	__attribute__((warn_unused_result));
+
 /*
- * Takes all properties of a node into *to: struct manifest_root, manifest_process, manifest_ends or
- * dialler_rule, which has the defaults. path is for messages. False: one line has been logged.
+ * Takes all properties of a node into *to, which has the defaults: struct manifest_root,
+ * manifest_process, manifest_ends, dialler_rule, or for NODE_LIST nothing. Refuses nodes in one
+ * that can have none. path is for messages. False: one line has been logged.
  */
 bool manifest_properties(const void *fdt, int node, const char *path, unsigned kind, void *to)
 	__attribute__((warn_unused_result));

@@ -96,7 +96,7 @@ unsigned manifest_source_line(const char *node)
 	return colon != NULL ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
 }
 
-bool manifest_refuse(const char *node, const char *property, const char *fmt, ...)
+bool refuse(const char *node, const char *property, const char *fmt, ...)
 {
 	struct place p = find(node, property);
 	char what[LOG_LINE_MAX];

@@ -26,9 +26,9 @@ unsigned manifest_source_line(const char *node);
 
 /*
  * Logs "phone.dts:12: /processes/dialler: modem: ...", with the property's line or, if it has
- * none, its node's; property NULL: it is about the node. Always false.
+ * none, its node's; property NULL: it is about the node. Always false. Its name is short so that a
+ * rule and what is said of it stand on two lines.
  */
-bool manifest_refuse(const char *node, const char *property, const char *fmt, ...)
-	LOG_FORMAT(3, 4);
+bool refuse(const char *node, const char *property, const char *fmt, ...) LOG_FORMAT(3, 4);
 
 #endif /* MANIFEST_SOURCE_H */

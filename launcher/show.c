@@ -19,8 +19,6 @@ static const struct option_spec options[] = {
 	{ 0 },
 };
 
-static const char *const audits[] = { "-", "full", "digest", "decisions" };
-
 static struct manifest manifest;
 
 static bool set(void *state, unsigned index, const char *value)
@@ -132,7 +130,7 @@ static void print_channel(const struct manifest_channel *c, int width, int ends)
 	       c->link == LINK_GRID	? "screen of cells"
 	       : c->link == LINK_STREAM ? "stream of bytes"
 					: messages,
-	       audits[c->audit], c->sync ? ", sync" : "");
+	       manifest_audit_name(c->audit), c->sync ? ", sync" : "");
 }
 
 static void print_trust(const char *title, bool trusted, const char *others)
@@ -217,7 +215,7 @@ static void print_drawing(void)
 
 		printf("\t\"%s\" -> \"%s\" [label=\"%s\\n%s\"%s];\n",
 		       manifest.process[c->from].name, manifest.process[c->to].name, c->name,
-		       c->audit != AUDIT_NONE ? audits[c->audit] : "not audited",
+		       c->audit != AUDIT_NONE ? manifest_audit_name(c->audit) : "not audited",
 		       c->link == LINK_STREAM ? ", dir=both" : "");
 	}
 	puts("}");

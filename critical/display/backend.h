@@ -31,7 +31,9 @@ struct backend {
 	const char *name;
 	bool (*show)(const struct screen *s);
 	void (*ready)(int fd, short revents); /* for the descriptors that it watches */
-	void (*close)(void);		      /* leaves no trace of what was shown */
+	bool (*busy)(
+		void); /* what show() was given is not all on the screen yet; NULL: never */
+	void (*close)(void); /* leaves no trace of what was shown */
 };
 
 /* Takes over both descriptors. NULL: they are closed, and the reason is logged. */

@@ -15,28 +15,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TURN_BYTES (64u << 10) /* of the console, before others have a turn */
+#define TURN_BYTES 4096 /* of the console, before others have a turn */
 
 static int console, grid_bell;
 static bool console_ended;
 
-/* After each turn: the grid and its bell, and what the console takes. It never blocks. */
+/* After each turn. */
 static void finish(void)
 {
 	const uint64_t one = 1;
-	const char *bytes;
-	size_t count = terminal_waiting(&bytes);
-	ssize_t n = 0;
+	short writable = terminal_flush(console) ? 0 : POLLOUT;
 
 	/* A bell that is too full to ring rings already. */
 	if (terminal_publish())
 		(void)!write(grid_bell, &one, sizeof(one));
-	if (count > 0)
-		n = send(console, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n > 0)
-		terminal_wrote((size_t)n);
-	count = terminal_waiting(&bytes);
-	critical_watch(console, console_ended ? 0 : count > 0 ? POLLIN | POLLOUT : POLLIN);
+	critical_watch(console, console_ended ? 0 : (short)(POLLIN | writable));
 }
 
 static void notified(struct critical_end *keys)

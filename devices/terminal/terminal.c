@@ -2,9 +2,11 @@
 #include "terminal.h"
 
 #include "bug.h"
+#include "filter.h"
 #include "keys.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #define COLOURS 16
 #define TAIL	UINT32_MAX /* libvterm's mark in the second half of a wide character */
@@ -91,11 +93,12 @@ static grid_cell cell(VTermPos pos)
 
 static int damaged(VTermRect r, void *unused)
 {
+	VTermPos at;
+
 	(void)unused;
-	for (int row = r.start_row; row < r.end_row; row++)
-		for (int column = r.start_col; column < r.end_col; column++)
-			atomic_store_explicit(&grid->cell[row][column],
-					      cell((VTermPos){ row, column }),
+	for (at.row = r.start_row; at.row < r.end_row; at.row++)
+		for (at.col = r.start_col; at.col < r.end_col; at.col++)
+			atomic_store_explicit(&grid->cell[at.row][at.col], cell(at),
 					      memory_order_relaxed);
 	changed = true;
 	return 1;
@@ -119,17 +122,15 @@ static void put(const char *bytes, size_t count, void *unused)
 	waiting_count += count;
 }
 
-size_t terminal_waiting(const char **bytes)
+bool terminal_flush(int console)
 {
-	*bytes = waiting;
-	return waiting_count;
-}
+	ssize_t n = send(console, waiting, waiting_count, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-void terminal_wrote(size_t count)
-{
-	BUG_ON(count > waiting_count);
-	waiting_count -= count;
-	memmove(waiting, waiting + count, waiting_count);
+	if (n > 0) {
+		waiting_count -= (size_t)n;
+		memmove(waiting, waiting + n, waiting_count);
+	}
+	return waiting_count == 0;
 }
 
 static bool size_valid(uint32_t rows, uint32_t columns)
@@ -148,6 +149,7 @@ bool terminal_init(struct grid *g, uint32_t rows, uint32_t columns)
 		return false;
 	grid = g;
 	waiting_count = 0;
+	filter_reset();
 	memset(used, 0, sizeof(used));
 	vterm = vterm_new_with_allocator((int)rows, (int)columns, &allocator, NULL);
 	vterm_set_utf8(vterm, 1);
@@ -162,7 +164,7 @@ bool terminal_init(struct grid *g, uint32_t rows, uint32_t columns)
 
 void terminal_feed(const char *bytes, size_t count)
 {
-	vterm_input_write(vterm, bytes, count);
+	filter_feed(vterm, bytes, count);
 }
 
 void terminal_obey(const struct grid_input *input)

@@ -27,8 +27,7 @@ void terminal_obey(const struct grid_input *input);
 /* Brings the grid up to date. False: it was already. */
 bool terminal_publish(void);
 
-/* What the console is to be given, and how much of it it took. */
-size_t terminal_waiting(const char **bytes);
-void terminal_wrote(size_t count);
+/* Gives the console, a socket, what it takes. False: more waits. Never blocks. */
+bool terminal_flush(int console);
 
 #endif /* TERMINAL_H */

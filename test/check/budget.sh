@@ -6,8 +6,9 @@ set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 table='vmm 8000
 devices 3900
-devices/terminal 400
+devices/terminal 450
 launcher 4400
+launcher/audit 700
 launcher/manifest 1700
 guests 400
 scripts 200
@@ -18,7 +19,7 @@ lib/critical 700
 lib/policyc 500
 critical/display 1500
 critical/audit 500
-critical/dialler 500
+critical/dialler 1000
 critical/showpay 1500
 critical/auth 500
 critical/storage 1000'
@@ -51,7 +52,7 @@ printf '%-18s %7s %7s\n' part lines budget
 while read -r part budget; do
 	case $part in
 	launcher/manifest) mapfile -t sources < <(find launcher -name 'manifest*.[ch]' -o -name 'show.[ch]') ;;
-	launcher) mapfile -t sources < <(find launcher -name '*.[ch]' -not -name 'manifest*' -not -name 'show.[ch]') ;;
+	launcher) mapfile -t sources < <(find launcher -name "*.[ch]" -not -path "*/audit/*" -not -name 'manifest*' -not -name 'show.[ch]') ;;
 	devices) mapfile -t sources < <(find devices -name '*.[ch]' -not -path '*/terminal/*') ;;
 	lib/chan) mapfile -t sources < <(find lib -name 'chan*.[chS]' 2>/dev/null) ;;
 	lib/virtio) mapfile -t sources < <(find lib -name 'virtq.[ch]' -o -name 'vhost_user.[ch]' -o -name 'device_config.h') ;;

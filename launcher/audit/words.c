@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: ISC */
+#include "words.h"
+
+#include "modem_line.h"
+#include "prompt.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static char line[2048];
+static size_t line_len;
+
+__attribute__((format(printf, 1, 2))) static void add(const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(line + line_len, sizeof(line) - line_len, fmt, args);
+	va_end(args);
+	if (n > 0)
+		line_len += (size_t)n < sizeof(line) - line_len ? (size_t)n
+								: sizeof(line) - line_len - 1;
+}
+
+/* Bytes that somebody chose: what is not printable, or would end a string, as \xNN. */
+static void add_bytes(const void *bytes, size_t len)
+{
+	const uint8_t *b = bytes;
+
+	for (size_t i = 0; i < len; i++) {
+		if (b[i] >= ' ' && b[i] <= '~' && b[i] != '\\' && b[i] != '"')
+			add("%c", b[i]);
+		else if (b[i] == '\r')
+			add("<CR>");
+		else if (b[i] == '\n')
+			add("<LF>");
+		else
+			add("<%02x>", b[i]);
+	}
+}
+
+static void add_text(const char *text, size_t size)
+{
+	add_bytes(text, strnlen(text, size));
+}
+
+static void add_hex(const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		add("%02x", bytes[i]);
+}
+
+/* ISO 8601, UTC; without libc's time zones. Days to a date by the proleptic calendar. */
+static void add_time(uint64_t ns)
+{
+	uint64_t s = ns / 1000000000u;
+	unsigned days = (unsigned)(s / 86400u), second = (unsigned)(s % 86400u);
+	unsigned era, doe, yoe, doy, mp, day, month, year;
+
+	days += 719468u; /* from 1970-01-01 to 0000-03-01 */
+	era = days / 146097u;
+	doe = days % 146097u;
+	yoe = (doe - doe / 1460u + doe / 36524u - doe / 146096u) / 365u;
+	doy = doe - (365u * yoe + yoe / 4u - yoe / 100u);
+	mp = (5u * doy + 2u) / 153u;
+	day = doy - (153u * mp + 2u) / 5u + 1u;
+	month = mp < 10u ? mp + 3u : mp - 9u;
+	year = yoe + era * 400u + (month <= 2u);
+	add("%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year, month, day, second / 3600u,
+	    second / 60u % 60u, second % 60u, (unsigned)(ns % 1000000000u / 1000000u));
+}
+
+static const char *class_name(uint32_t c)
+{
+	static const char *const names[] = { "no class",      "emergency", "short",
+					     "local",	      "national",  "mobile",
+					     "international", "free",	   "premium" };
+
+	return c < sizeof(names) / sizeof(names[0]) ? names[c] : "unknown class";
+}
+
+static void add_cost(const struct prompt_message *m)
+{
+	if (m->cents_per_minute != 0)
+		add(", %u.%02u EUR/min", m->cents_per_minute / 100, m->cents_per_minute % 100);
+	if (m->cents_per_call != 0)
+		add(", %u.%02u EUR/call", m->cents_per_call / 100, m->cents_per_call % 100);
+}
+
+static void add_prompt(const uint8_t *payload)
+{
+	struct prompt_message m;
+	static const char *const calls[] = { "no call", "dialling", "ringing", "connected" };
+
+	memcpy(&m, payload, sizeof(m));
+	switch ((enum prompt_type)m.type) {
+	case PROMPT_DIAL:
+		add("asks: dial ");
+		break;
+	case PROMPT_ACCEPT:
+		add("asks: take the call from ");
+		break;
+	case PROMPT_WITHDRAW:
+		add("withdraws its question id=%016llx", (unsigned long long)m.id);
+		return;
+	case PROMPT_CALL:
+		add("call: %s ", m.call_state < 4 ? calls[m.call_state] : "unknown state");
+		break;
+	default:
+		add("unknown message %08x", m.type);
+		return;
+	}
+	add_text(m.number, sizeof(m.number));
+	if (m.number[0] != '\0')
+		add(" (%s", class_name(m.number_class));
+	add_cost(&m);
+	add("%s", m.number[0] != '\0' ? ")" : "");
+	if (m.type != PROMPT_CALL)
+		add(" id=%016llx", (unsigned long long)m.id);
+}
+
+static void add_answer(const uint8_t *payload)
+{
+	static const char *const names[] = { NULL,   "YES",	"NO",	   "TIMEOUT",
+					     "BUSY", "BACKOFF", "REFUSED", "HANG UP",
+					     "TONE", "is shown" };
+	struct prompt_answer a;
+	uint32_t type;
+
+	memcpy(&a, payload, sizeof(a));
+	type = a.type & ~(uint32_t)CHAN_DECISION;
+	if ((a.type & CHAN_DECISION) == 0 || type == 0 ||
+	    type >= sizeof(names) / sizeof(names[0])) {
+		add("unknown answer %08x", a.type);
+		return;
+	}
+	add("answers: %s", names[type]);
+	if (a.type == ANSWER_TONE)
+		add_bytes(&(uint8_t){ (uint8_t)a.tone }, 1);
+	if (a.number[0] != '\0') {
+		add(" ");
+		add_text(a.number, sizeof(a.number));
+	}
+	if (a.id != 0)
+		add(" id=%016llx", (unsigned long long)a.id);
+}
+
+static void add_modem_line(const uint8_t *payload)
+{
+	struct modem_line m;
+
+	memcpy(&m, payload, sizeof(m));
+	add("line: \"");
+	add_bytes(m.bytes, m.count <= MODEM_LINE_BYTES ? m.count : MODEM_LINE_BYTES);
+	add("\"%s%s%s%s%s%s", m.wires & MODEM_DTR ? " DTR" : "",
+	    m.wires & MODEM_RTS ? " RTS" : "", m.wires & MODEM_CTS ? " CTS" : "",
+	    m.wires & MODEM_DSR ? " DSR" : "", m.wires & MODEM_RI ? " RI" : "",
+	    m.wires & MODEM_DCD ? " DCD" : "");
+}
+
+static uint64_t number(const struct record *r)
+{
+	uint64_t n = 0;
+
+	memcpy(&n, r->payload, r->payload_len < sizeof(n) ? r->payload_len : sizeof(n));
+	return n;
+}
+
+static void add_message(const struct record *r)
+{
+	if (r->payload_len == sizeof(struct prompt_message))
+		add_prompt(r->payload);
+	else if (r->payload_len == sizeof(struct prompt_answer))
+		add_answer(r->payload);
+	else if (r->payload_len == sizeof(struct modem_line))
+		add_modem_line(r->payload);
+	else
+		add_hex(r->payload, r->payload_len);
+}
+
+static void add_channel(const struct audit_channel *c)
+{
+	static const char *const modes[] = { "none", "full", "digest", "decisions" };
+
+	add("channel ");
+	add_text(c->name, sizeof(c->name));
+	add(": from ");
+	add_text(c->from, sizeof(c->from));
+	add(" to ");
+	add_text(c->to, sizeof(c->to));
+	add(", audit %s, messages of %u bytes", c->audit < 4 ? modes[c->audit] : "unknown",
+	    c->message_size);
+}
+
+/* What the record says, after time and channel. */
+static void add_body(const struct record *r)
+{
+	switch ((enum audit_kind)r->header.kind) {
+	case AUDIT_SEGMENT:
+		add("a new file begins");
+		break;
+	case AUDIT_CHANNEL:
+		if (r->channel != NULL)
+			add_channel(r->channel);
+		break;
+	case AUDIT_MESSAGE:
+		add_message(r);
+		break;
+	case AUDIT_HASHED:
+		add("message with BLAKE2b ");
+		add_hex(r->payload, r->payload_len);
+		break;
+	case AUDIT_SKIPPED:
+		add("%llu messages that decide nothing", (unsigned long long)number(r));
+		break;
+	case AUDIT_OPENED:
+		add("the channel begins anew");
+		break;
+	case AUDIT_CLOSED:
+		add("an end of the channel is gone");
+		break;
+	case AUDIT_CHECKPOINT:
+		add("checkpoint");
+		break;
+	case AUDIT_STARTED:
+		add("the auditor begins");
+		break;
+	case AUDIT_ENDED:
+		add("the auditor ends");
+		break;
+	case AUDIT_TORN:
+		add("%llu bytes of an unfinished record were cut off",
+		    (unsigned long long)number(r));
+		break;
+	case AUDIT_STOPPED:
+		add("the log could not be written, and nothing was delivered, for %llu ms",
+		    (unsigned long long)number(r));
+		break;
+	case AUDIT_KINDS:
+	default:
+		add("a record of unknown kind %u", r->header.kind);
+		break;
+	}
+}
+
+static void put_line(void)
+{
+	puts(line);
+	fflush(stdout);
+}
+
+void words_print(const struct record *r)
+{
+	line_len = 0;
+	add("%8llu ", (unsigned long long)r->header.sequence);
+	add_time(r->header.time_ns);
+	add(" ");
+	if (r->channel != NULL && r->header.kind != AUDIT_CHANNEL) {
+		add_text(r->channel->name, CRITICAL_NAME);
+		add(" ");
+		add_text(r->channel->from, CRITICAL_NAME);
+		add("->");
+		add_text(r->channel->to, CRITICAL_NAME);
+		add(" ");
+	}
+	add_body(r);
+	put_line();
+}
+
+void words_print_json(const struct record *r)
+{
+	static const char *const kinds[] = { "",	   "segment", "channel", "message",
+					     "hashed",	   "skipped", "opened",	 "closed",
+					     "checkpoint", "started", "ended",	 "torn",
+					     "stopped" };
+	size_t begin;
+
+	line_len = 0;
+	add("{\"sequence\":%llu,\"time\":\"", (unsigned long long)r->header.sequence);
+	add_time(r->header.time_ns);
+	add("\",\"kind\":\"%s\"", r->header.kind < sizeof(kinds) / sizeof(kinds[0])
+					  ? kinds[r->header.kind]
+					  : "unknown");
+	if (r->channel != NULL) {
+		add(",\"channel\":\"");
+		add_text(r->channel->name, CRITICAL_NAME);
+		add("\",\"from\":\"");
+		add_text(r->channel->from, CRITICAL_NAME);
+		add("\",\"to\":\"");
+		add_text(r->channel->to, CRITICAL_NAME);
+		add("\"");
+	}
+	add(",\"text\":\"");
+	begin = line_len;
+	add_body(r);
+	for (size_t i = begin; i < line_len; i++)
+		if (line[i] == '"') /* our own, around a line of the modem */
+			line[i] = '\'';
+	add("\",\"payload\":\"");
+	add_hex(r->payload, r->payload_len);
+	add("\",\"hash\":\"");
+	add_hex(r->hash, AUDIT_HASH);
+	add("\"}");
+	put_line();
+}
