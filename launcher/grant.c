@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "grant.h"
 
+#include "audit_record.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +11,8 @@
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
+
+#define SEGMENT_DEFAULT (16ull << 20)
 
 /* The role of m in l; false: none. An auditor is at the side of every audited channel. */
 static bool role_in(const struct system *s, const struct member *m, const struct link *l,
@@ -88,6 +92,8 @@ static void set_settings(struct critical_config *c, const void *settings, size_t
 	memcpy(c->settings, settings, size);
 }
 
+static unsigned divide(struct audit_settings *a);
+
 /* The user's secret; a manifest is no place for it. */
 static bool read_phrase(const char *path, char phrase[DISPLAY_PHRASE])
 {
@@ -155,9 +161,13 @@ void grant_critical(struct system *s, const struct member *m, struct grant *g)
 	case MANIFEST_DISPLAY:
 		set_display(s, m, c);
 		break;
-	case MANIFEST_AUDITOR:
-		set_settings(c, &m->is->auditor.settings, sizeof(m->is->auditor.settings));
+	case MANIFEST_AUDITOR: {
+		struct audit_settings a = m->is->auditor.settings;
+
+		(void)divide(&a);
+		set_settings(c, &a, sizeof(a));
 		break;
+	}
 	case MANIFEST_DIALLER:
 		set_settings(c, &m->is->dialler.settings, sizeof(m->is->dialler.settings));
 		break;
@@ -227,13 +237,43 @@ static enum status open_modem(struct member *m)
 	return hold(m, "modem", path, fd);
 }
 
-static enum status open_directory(struct member *m)
+/* How many files make up the log, and how long each may get, so that all keep what is wanted. */
+static unsigned divide(struct audit_settings *a)
 {
-	const char *path = m->is->auditor.directory;
+	unsigned count = AUDIT_SEGMENTS;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return hold(m, "directory", path, -1);
-	return hold(m, "directory", path, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (a->segment_bytes == 0)
+		a->segment_bytes = SEGMENT_DEFAULT;
+	if (a->keep_bytes == 0)
+		return count;
+	if (a->keep_bytes / a->segment_bytes < count)
+		count = (unsigned)(a->keep_bytes / a->segment_bytes);
+	else
+		a->segment_bytes = a->keep_bytes / count;
+	return count < 2 ? 2 : count;
+}
+
+/* The auditor opens nothing, and under another user's id it could not. */
+static enum status open_log(struct member *m)
+{
+	struct audit_settings a = m->is->auditor.settings;
+	unsigned count = divide(&a);
+	const char *path = m->is->auditor.directory;
+	char name[16] = AUDIT_HEAD_FILE;
+	enum status st = STATUS_OK;
+	int directory;
+
+	(void)mkdir(path, 0700);
+	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (unsigned i = 0; st == STATUS_OK && i <= count; i++) {
+		st = hold(m, "directory", path,
+			  openat(directory, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+				 0600));
+		snprintf(name, sizeof(name), "audit-%02u", i);
+	}
+	if (directory >= 0)
+		close(directory);
+	return st;
 }
 
 /* The grid that connects m, at its end. */
@@ -303,7 +343,7 @@ enum status grant_open(struct system *s, struct member *m)
 	case MANIFEST_DISPLAY:
 		return open_display(s, m);
 	case MANIFEST_AUDITOR:
-		return open_directory(m);
+		return open_log(m);
 	case MANIFEST_DIALLER:
 		return open_modem(m);
 	case MANIFEST_VM:

@@ -344,7 +344,8 @@ static void ended(struct system *s, struct member *m)
 			m->due_ms = now_ms();
 		else
 			end_system(s, status);
-	} else if (m->starts == 1 && now_ms() - m->began_ms < START_MS && status != STATUS_OK) {
+	} else if (!killed && m->starts == 1 && now_ms() - m->began_ms < START_MS &&
+		   status != STATUS_OK) {
 		log_error("%s could not start: the system ends", m->is->name);
 		end_system(s, status);
 	} else if (!killed && m->is->restart) {

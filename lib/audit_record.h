@@ -20,7 +20,7 @@
 
 #define AUDIT_HASH	 32
 #define AUDIT_MAGIC	 0x6475417au /* "zAud" */
-#define AUDIT_SEGMENTS	 64	     /* files of a log, at most: audit-00 to audit-63 */
+#define AUDIT_SEGMENTS	 15	     /* files of a log, at most: audit-00 to audit-14 */
 #define AUDIT_HEAD_FILE	 "head"	     /* struct audit_head, renewed at checkpoints */
 #define AUDIT_RECORD_MAX (sizeof(struct audit_header) + AUDIT_PAYLOAD_MAX + AUDIT_HASH)
 

@@ -52,12 +52,13 @@ struct dialler_settings {
 	struct dialler_rule rule[DIALLER_RULES];
 };
 
-/* The auditor. Resource: the directory of the log, opened O_PATH | O_DIRECTORY or O_RDONLY;
- * Channels: as auditor of each audited one. */
-enum audit_resource { AUDIT_DIRECTORY };
+/* The auditor. Resources: the head of the log, then its files, 2 to AUDIT_SEGMENTS of them, all
+ * open for reading and writing. Channels: as auditor of each audited one. */
+enum audit_resource { AUDIT_HEAD, AUDIT_FILES };
 struct audit_settings {
-	uint64_t segment_bytes;	   /* a new file begins after this many; 0: 16 MiB */
-	uint64_t keep_bytes;	   /* oldest files go when all together pass this; 0: never */
+	uint64_t segment_bytes; /* a new file begins after this many; 0: 16 MiB */
+	uint64_t
+		keep_bytes; /* 0: the log stops when all files are full; else the oldest goes */
 	uint32_t checkpoint_every; /* records; 0: 1024 */
 	uint32_t reserved;
 };

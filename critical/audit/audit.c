@@ -8,7 +8,6 @@
 #include <sodium.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define BATCH		 32   /* messages that one write and one sync serve */
 #define CHECKPOINT_EVERY 1024 /* records */
@@ -261,10 +260,12 @@ uint64_t audit_tick(uint64_t now_ms)
 enum status audit_open(struct critical *c)
 {
 	struct audit_settings settings;
-	int directory;
+	unsigned count = c->config.resource_count - AUDIT_FILES;
+	int files[AUDIT_SEGMENTS];
 
-	if (c->config.resource_count != 1 || sodium_init() < 0) {
-		log_error("it needs a directory");
+	if (c->config.resource_count < AUDIT_FILES + 2 || count > AUDIT_SEGMENTS ||
+	    sodium_init() < 0) {
+		log_error("it needs the files of its log");
 		return STATUS_NOT_STARTED;
 	}
 	for (unsigned i = 0; i < c->config.channel_count; i++) {
@@ -278,10 +279,11 @@ enum status audit_open(struct critical *c)
 	memcpy(&settings, c->config.settings, sizeof(settings));
 	checkpoint_every =
 		settings.checkpoint_every != 0 ? settings.checkpoint_every : CHECKPOINT_EVERY;
-	directory = critical_resource(c, AUDIT_DIRECTORY);
-	if (!segments_open(&segments, directory, &settings))
+	for (unsigned i = 0; i < count; i++)
+		files[i] = critical_resource(c, AUDIT_FILES + i);
+	if (!segments_open(&segments, critical_resource(c, AUDIT_HEAD), files, count,
+			   &settings))
 		return STATUS_FAILED;
-	close(directory);
 	signal(SIGXFSZ, SIG_IGN);
 	if (!segments_rotate(&segments, realtime_ns()) || !describe(AUDIT_STARTED)) {
 		log_error("the log cannot be written");

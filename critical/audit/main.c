@@ -2,7 +2,6 @@
 /* zwinger-audit: reads along every audited channel, and delivers what it has logged. */
 #include "audit.h"
 #include "audit_policy.h"
-#include "audit_record.h"
 #include "critical_settings.h"
 
 int main(void)
@@ -11,7 +10,6 @@ int main(void)
 		.kind = "audit",
 		.filter = audit_filter,
 		.filter_count = audit_filter_count,
-		.open_files = AUDIT_SEGMENTS + 1,
 		.file_size = RLIM_INFINITY,
 		.settings_size = sizeof(struct audit_settings),
 		.open = audit_open,

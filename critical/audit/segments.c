@@ -4,16 +4,13 @@
 #include "log.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SEGMENT_DEFAULT (16ull << 20)
-#define SEGMENT_MIN	(64ull << 10)
+#define SEGMENT_MIN (64ull << 10)
 
 static bool fail(unsigned file, const char *what)
 {
@@ -79,32 +76,23 @@ static bool check_head(const struct segments *s)
 	return false;
 }
 
-bool segments_open(struct segments *s, int directory, const struct audit_settings *settings)
+bool segments_open(struct segments *s, int head, const int *files, unsigned count,
+		   const struct audit_settings *settings)
 {
-	uint64_t newest = 0, sequence, keep = settings->keep_bytes;
+	uint64_t newest = 0, sequence;
 	bool found = false;
 	uint8_t chain[AUDIT_HASH];
-	char name[16];
 
 	memset(s, 0, sizeof(*s));
 	s->segment_bytes =
-		settings->segment_bytes != 0 ? settings->segment_bytes : SEGMENT_DEFAULT;
-	if (s->segment_bytes < SEGMENT_MIN)
-		s->segment_bytes = SEGMENT_MIN;
-	s->reuse = keep != 0;
-	s->count = keep == 0 || keep / s->segment_bytes > AUDIT_SEGMENTS
-			   ? AUDIT_SEGMENTS
-			   : (unsigned)(keep / s->segment_bytes);
-	if (s->count < 2)
-		s->count = 2;
-	s->head = openat(directory, AUDIT_HEAD_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-			 0600);
-	for (unsigned i = 0; i < s->count; i++) {
-		snprintf(name, sizeof(name), "audit-%02u", i);
-		s->file[i] = openat(directory, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-				    0600);
-		if (s->file[i] < 0 || s->head < 0)
-			return fail(i, strerror(errno));
+		settings->segment_bytes > SEGMENT_MIN ? settings->segment_bytes : SEGMENT_MIN;
+	s->reuse = settings->keep_bytes != 0;
+	s->count = count;
+	s->head = head;
+	if (flock(s->head, LOCK_EX | LOCK_NB) < 0)
+		return fail(0, "another auditor writes this log");
+	for (unsigned i = 0; i < count; i++) {
+		s->file[i] = files[i];
 		s->used[i] = read_start(s->file[i], &sequence, chain);
 		if (s->used[i] && (!found || sequence >= newest)) {
 			newest = sequence;
@@ -113,8 +101,6 @@ bool segments_open(struct segments *s, int directory, const struct audit_setting
 			found = true;
 		}
 	}
-	if (flock(s->head, LOCK_EX | LOCK_NB) < 0)
-		return fail(0, "another auditor writes this log");
 	return !found || (read_end(s) && check_head(s));
 }
 

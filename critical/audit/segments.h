@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The files of the log. All are opened before the sandbox and used in turn: a segment that is
+ * The files of the log. All are handed over at the start and used in turn: a segment that is
  * full is followed by the next file, and an old one is written over only if the limit of what is
  * to be kept says so. Invariant: the first `size` bytes of the current file are whole records.
  */
@@ -22,9 +22,9 @@ struct segments {
 	bool unsynced;
 };
 
-/* Opens or begins the log in a directory, and goes on where it ends. False: a line was logged. */
-bool segments_open(struct segments *s, int directory, const struct audit_settings *settings)
-	__attribute__((warn_unused_result));
+/* Goes on where the log in these files ends, or begins it. False: a line was logged. */
+bool segments_open(struct segments *s, int head, const int *files, unsigned count,
+		   const struct audit_settings *settings) __attribute__((warn_unused_result));
 
 /*
  * Adds whole records, all or nothing. False: nothing was added, and chain and sequence, which

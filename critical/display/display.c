@@ -6,6 +6,7 @@
 #include "pages.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -430,6 +431,7 @@ enum status display_open(struct critical *c)
 	d.prompt.dead_ms = d.settings.dead_time_ms;
 	d.prompt.timeout_ms = d.settings.timeout_ms;
 	d.critical = c;
+	signal(SIGPIPE, SIG_IGN);
 	if (c->config.resource_count < 2 || pair_up(c) != STATUS_OK) {
 		log_error("it needs a grid, its bell, and channels with an application");
 		return STATUS_NOT_STARTED;

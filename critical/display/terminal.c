@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -313,7 +312,7 @@ static void leave(void)
 	(void)!write(t.tty, tidy, sizeof(tidy) - 1);
 	(void)tcsetattr(t.tty, TCSANOW, &t.before);
 	(void)fcntl(t.tty, F_SETFL, t.flags);
-	(void)!send(t.client, "D", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)!write(t.client, "D", 1);
 	close(t.tty);
 	close(t.client);
 	explicit_bzero(t.out, sizeof(t.out));

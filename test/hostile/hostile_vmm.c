@@ -50,11 +50,15 @@ static void drain(void)
 		;
 }
 
+/* A dialler that has closed the channel takes nothing any more; then there is no use in waiting. */
 static void send_line(const struct modem_line *m)
 {
-	for (unsigned i = 0; i < 1000 && chan_send(&out, m) == CHAN_AGAIN; i++) {
+	static bool closed;
+
+	for (unsigned i = 0; !closed && chan_send(&out, m) == CHAN_AGAIN; i++) {
 		drain();
 		pause_ms(1);
+		closed = i == 3000;
 	}
 }
 

@@ -471,6 +471,13 @@ static const struct {
 	  "phone.dts:26: /processes/dialler/numbers: more than 64 rules" },
 	{ "\"d.img,readonly\"", "\"disk-%u\", ", 15,
 	  "phone.dts:11: /processes/linux: disk: is not texts as behind --disk of zwinger run, 16 at most" },
+	{ "/include/",
+	  "/ { processes { v%u: vm%u { kind = \"vm\"; kernel = \"k\"; };"
+	  " d%u: d%u { kind = \"dialler\"; modem = \"m\"; country = \"+1\"; international = \"011\"; trunk = \"1\";"
+	  " numbers { a { prefix = \"911\"; class = \"emergency\"; }; }; }; };"
+	  " channels { a%u { from = <&v%u>; to = <&d%u>; audit = \"full\"; }; b%u { from = <&d%u>; to = <&v%u>; audit = \"full\"; };"
+	  " c%u { from = <&d%u>; to = <&screen>; audit = \"full\"; }; e%u { from = <&screen>; to = <&d%u>; audit = \"full\"; }; }; };\n",
+	  3, "phone.dts:34: /processes/auditor: it has 20 channels; at most 16 are possible" },
 	{ "vmlinuz", "x", 248,
 	  "phone.dts:8: /processes/linux: kernel: is not one text of 1 to 255 printable ASCII characters" },
 	{ "/include/", "/ { binaries { zwinger-%u = \"" HASH "\"; }; };\n", 17,
@@ -791,6 +798,8 @@ static void test_bad(void **state)
 	assert_int_equal(failed, 0);
 }
 
+#define N7(n) 200 + n, 200 + n, 200 + n, 200 + n, 200 + n, 200 + n, 200 + n
+
 static void test_too_many(void **state)
 {
 	(void)state;
@@ -808,7 +817,7 @@ static void test_too_many(void **state)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 			len += (size_t)snprintf(to + len, sizeof(to) - len, too_many[i].each,
-						100 + n, 100 + n);
+						N7(n), N7(n));
 #pragma GCC diagnostic pop
 		}
 		snprintf(to + len, sizeof(to) - len, "%s", too_many[i].from);
@@ -859,6 +868,8 @@ static void test_files(void **state)
 /* From elsewhere, and as a .dtb: the lines of one, and the name of the other. */
 static void test_places(void **state)
 {
+	char far[300] = "";
+
 	(void)state;
 	assert_int_equal(mkdir("sub", 0700), 0);
 	save("sub/measured.dtsi", measured, strlen(measured));
@@ -866,6 +877,14 @@ static void test_places(void **state)
 	assert_string_equal(outcome("sub/phone.dts"), "");
 	assert_string_equal(m.directory, "sub/");
 	assert_int_equal(m.process[4].line, 6);
+	for (unsigned i = 0; i < 125; i++)
+		strcat(far, "./");
+	strcat(far, "sub/phone.dts"); /* its directory has 254 characters */
+	assert_string_equal(outcome(far), "");
+	assert_int_equal(strlen(m.directory), 254);
+	memmove(far + 2, far, strlen(far) + 1);
+	assert_string_equal(outcome(far),
+			    "phone.dts:2: /: the path of its directory is too long");
 	assert_int_equal(system("dtc -q -o sub/phone.dtb sub/phone.dts"), 0);
 	assert_string_equal(outcome("sub/phone.dtb"), "");
 	assert_int_equal(m.process[4].line, 0);
