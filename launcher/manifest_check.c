@@ -192,11 +192,10 @@ static bool check_channels(const struct manifest *m)
 	return true;
 }
 
-/* Process i has as many ends as its kind needs and no more than it can use. */
+/* Process i has as many ends as its kind needs, and no more. */
 static bool check_ends(const struct manifest *m, unsigned i)
 {
 	const struct manifest_process *p = &m->process[i];
-	unsigned total = 0;
 
 	for (unsigned k = 0; k < CONVERSATIONS; k++) {
 		const struct conversation *v = &conversations[k];
@@ -216,15 +215,6 @@ static bool check_ends(const struct manifest *m, unsigned i)
 				manifest_link_name(v->link), out ? "to" : "from",
 				manifest_kind_name(out ? v->to : v->from));
 	}
-	for (unsigned c = 0; c < m->channel_count; c++)
-		total += p->kind == MANIFEST_AUDITOR
-				 ? m->channel[c].audit != AUDIT_NONE
-				 : m->channel[c].link == LINK_MESSAGES &&
-					   (m->channel[c].from == i || m->channel[c].to == i);
-	if (total > CRITICAL_CHANNELS_MAX)
-		return refuse(process_path(p), NULL,
-			      "it has %u channels; at most %d are possible", total,
-			      CRITICAL_CHANNELS_MAX);
 	return true;
 }
 
@@ -247,6 +237,13 @@ bool manifest_check_rule(const struct dialler_settings *d, unsigned i, const cha
 
 	if (!digits(r->prefix, true))
 		return refuse(path, "prefix", "is not digits, or '+' and digits");
+	/* A dialler sees one form of each number: "00" and "+49" are replaced before. */
+	if (strncmp(r->prefix, d->international, strlen(d->international)) == 0)
+		return refuse(path, "prefix", "never fits: for \"%s\" write \"+\"",
+			      d->international);
+	if (strncmp(r->prefix, d->country, strlen(d->country)) == 0)
+		return refuse(path, "prefix", "never fits: for \"%s\" write \"%s\"", d->country,
+			      d->trunk);
 	if (costs != NULL &&
 	    (r->number_class == NUMBER_EMERGENCY || r->number_class == NUMBER_FREE))
 		return refuse(path, costs, "numbers of this class cost nothing");
@@ -351,16 +348,24 @@ static bool check_only(const struct manifest *m, enum manifest_kind kind,
 bool manifest_check(struct manifest *m)
 {
 	const struct manifest_process *auditor, *display;
+	unsigned audited = 0;
 
 	if (m->process_count == 0)
 		return refuse("/processes", NULL, "is empty");
 	if (!check_names(m) || !check_only(m, MANIFEST_AUDITOR, &auditor) ||
 	    !check_only(m, MANIFEST_DISPLAY, &display) || !check_channels(m))
 		return false;
-	for (unsigned i = 0; i < m->channel_count; i++)
-		if (m->channel[i].audit != AUDIT_NONE && auditor == NULL)
+	for (unsigned i = 0; i < m->channel_count; i++) {
+		if (m->channel[i].audit == AUDIT_NONE)
+			continue;
+		if (auditor == NULL)
 			return refuse(channel_path(&m->channel[i]), "audit",
 				      "there is no auditor");
+		if (audited++ == CRITICAL_CHANNELS_MAX)
+			return refuse(channel_path(&m->channel[i]), "audit",
+				      "an auditor has no room for more than %d channels",
+				      CRITICAL_CHANNELS_MAX);
+	}
 	for (unsigned i = 0; i < m->process_count; i++) {
 		const struct manifest_process *p = &m->process[i];
 

@@ -26,7 +26,7 @@ enum type {
 	AUDIT,
 	CLASS,
 	LAYOUT, /* ... as it is */
-	OTHERS, /* manifest.c takes it */
+	OTHERS, /* manifest.c takes it; min: its size, if it has one */
 	TYPES
 };
 
@@ -76,7 +76,7 @@ static const struct property {
 	size_t at; /* in the struct of such nodes */
 	uint64_t min, max;
 } properties[] = {
-	{ "phandle", ANY, OTHERS, 0, 0, 0 }, /* dtc's own, for references */
+	{ "phandle", ANY, OTHERS, 0, sizeof(fdt32_t), 0 }, /* dtc's own, for references */
 	{ "compatible", NEEDED | ROOT, TEXT, FROM(manifest_root, compatible), 1, 19 },
 	{ "model", NEEDED | ROOT, TEXT, FROM(manifest_root, model), NAME },
 
@@ -174,6 +174,7 @@ static bool refuse_value(const struct property *p, const char *path, const char 
 	case CLASS:
 	case LAYOUT:
 	case OTHERS:
+		return refuse(path, p->name, "%s what dtc makes of a reference", how);
 	case TYPES:
 		break;
 	}
@@ -291,6 +292,7 @@ static bool take(const struct property *p, void *node, const char *value, int le
 		}
 		return false;
 	case OTHERS:
+		return p->min == 0 || (uint64_t)len == p->min;
 	case TYPES:
 		break;
 	}

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define FRAME_MS  16
+#define QUIET_MS  1000 /* after a question without a key, until keys are the guest's again */
 #define ASKERS	  8
 #define ATTENTION (']' | 4u << 24) /* Ctrl-], as code and modifiers together */
 
@@ -30,11 +31,12 @@ static struct {
 
 	const struct backend *backend; /* NULL: nobody is attached */
 	struct screen screen;
-	bool small;   /* it is too small for anything that could be trusted */
-	bool menu;    /* the display's own page is open */
-	bool changed; /* the screen is not as it should be */
-	bool unseen;  /* ... and the question on it has not been presented since */
-	bool leaving; /* the person detaches */
+	bool small;	  /* it is too small for anything that could be trusted */
+	bool menu;	  /* the display's own page is open */
+	bool changed;	  /* the screen is not as it should be */
+	bool unseen;	  /* ... and the question on it has not been presented since */
+	bool leaving;	  /* the person detaches */
+	uint64_t hold_ms; /* until then keys are nobody's: they may be meant for a question */
 	bool audit_stopped;
 	uint64_t drawn_ms; /* when it was drawn last */
 
@@ -83,6 +85,7 @@ static void end_question(enum answer_type type)
 		return;
 	answer(i, type, &d.prompt.asks);
 	prompt_done(&d.prompt, &d.asker[i].past, type == ANSWER_YES, now_ms());
+	d.hold_ms = now_ms() + QUIET_MS;
 	d.changed = true;
 }
 
@@ -90,6 +93,7 @@ static void end_question(enum answer_type type)
 static void drop_question(void)
 {
 	d.prompt.stands = false;
+	d.hold_ms = now_ms() + QUIET_MS;
 	d.changed = true;
 }
 
@@ -104,7 +108,8 @@ static void draw(uint64_t now)
 {
 	struct strip strip = {
 		.guest = d.settings.guest,
-		.trusted = d.menu || d.prompt.stands,
+		.trusted = d.menu || d.prompt.stands || now < d.hold_ms,
+		.answered = !d.menu && !d.prompt.stands,
 		.asker = d.prompt.stands ? asker_name(d.prompt.asker) : NULL,
 		.audit_stopped = d.audit_stopped,
 		.call_state = d.call.call_state,
@@ -142,11 +147,12 @@ static void lose(const char *why)
 
 static void detach(void)
 {
-	if (d.backend != NULL)
-		d.backend->close();
+	d.leaving = false;
+	if (d.backend == NULL)
+		return;
+	d.backend->close();
 	d.backend = NULL;
 	d.menu = false;
-	d.leaving = false;
 	memset(&d.screen, 0, sizeof(d.screen));
 	if (d.prompt.stands) {
 		prompt_hidden(&d.prompt);
@@ -265,6 +271,8 @@ static void key(const struct key *k)
 			d.waits |= d.asker[i].past.nos >= PROMPT_NOS_MAX;
 			d.asker[i].past.nos = 0; /* the person looks */
 		}
+	} else if (now_ms() < d.hold_ms) {
+		d.hold_ms = now_ms() + QUIET_MS;
 	} else {
 		tell_terminal(GRID_KEY, k->code, k->modifiers);
 	}
@@ -381,7 +389,9 @@ uint64_t display_tick(uint64_t now)
 		next = d.drawn_ms + FRAME_MS;
 	/* What is counted in seconds on the screen; and when keys begin to count. */
 	else if (d.backend != NULL &&
-		 (d.prompt.stands || d.call.call_state == CALL_CONNECTED)) {
+		 (d.prompt.stands || d.call.call_state == CALL_CONNECTED || d.hold_ms != 0)) {
+		if (now >= d.hold_ms)
+			d.hold_ms = 0;
 		next = now + 250;
 		d.changed = true;
 	}

@@ -29,7 +29,9 @@ void page_strip(struct screen *s, const struct strip *t)
 	draw_fill(s, 0, style);
 	if (t->trusted)
 		snprintf(owner, sizeof(owner), " [ZWINGER] keyboard: ZWINGER%s%s",
-			 t->asker != NULL ? ", asked by " : "",
+			 t->asker != NULL ? ", asked by "
+			 : t->answered	  ? ", the question has gone"
+					  : "",
 			 t->asker != NULL ? t->asker : "");
 	else
 		snprintf(owner, sizeof(owner), " keyboard: %s (not trusted)", t->guest);

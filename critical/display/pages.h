@@ -12,6 +12,7 @@ struct strip {
 	const char *guest; /* who has the keyboard when nobody else has */
 	bool trusted;	   /* the display has it itself */
 	const char *asker; /* whose question stands, or NULL */
+	bool answered;	   /* it has it only because a question has just gone */
 	bool audit_stopped, small;
 	uint32_t call_state; /* enum call_state */
 	const char *number;  /* of the call */

@@ -354,5 +354,6 @@ const struct backend *terminal_open(int tty, int client, const struct backend_ev
 	critical_watch(client, POLLIN);
 	put_text("\033[?1049h\033[?2004h");
 	measure();
+	(void)flush(); /* if it takes nothing, ready() hears of it */
 	return &backend;
 }

@@ -69,6 +69,7 @@ static enum status terminal_open(struct critical *c)
 	memcpy(&settings, c->config.settings, sizeof(settings));
 	grid = mmap(NULL, sizeof(*grid), PROT_READ | PROT_WRITE, MAP_SHARED,
 		    critical_resource(c, TERMINAL_GRID), 0);
+	close(critical_resource(c, TERMINAL_GRID));
 	grid_bell = critical_resource(c, TERMINAL_GRID_BELL);
 	console = critical_resource(c, TERMINAL_CONSOLE);
 	if (grid == MAP_FAILED || !terminal_init(grid, settings.rows, settings.columns)) {

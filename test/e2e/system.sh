@@ -126,6 +126,101 @@ check "zwinger stop ends it with status 0" '[ $status = 0 ]'
 check "nothing was dialled" '[ "$(dialled held)" = 0 ]'
 check "the log of a killed auditor verifies" '"$zwinger" audit verify "$work/held/audit" >"$work/out" 2>&1 || { cat "$work/out"; false; }'
 
+# A guest of a few instructions that dials: mov dx, 2f8; then al = each character, out dx, al; jmp .
+dials() { # TEXT with \r
+	local hex=66baf802 i text
+	text=$(printf "%b" "$1x")
+	for ((i = 0; i < ${#text} - 1; i++)); do hex+=b0$(printf '%02x' "'${text:i:1}")ee; done
+	"$tests/tinykernel.sh" "${hex}ebfe" >"$work/spin"
+}
+# meets NAME SCRIPT: somebody looks at the display and does what the script says.
+meets() {
+	if "$person" "$2" "$zwinger" display "$1" >"$work/$1/seen" 2>&1; then
+		ok "$1: the person sees what is to be seen"
+	else
+		no "$1: $(cat "$work/$1/seen")"
+	fi
+}
+
+# Robin: the number is seen, and the person decides.
+dials 'ATD0900 123 456;\r'
+manifest denied
+start denied || exit 1
+cat >"$work/no" <<'SCRIPT'
+wait 20 PREMIUM NUMBER
+wait 5 To say yes, type 5 6
+show the question
+wait 1 your phrase: green elephants sing
+wait 1 2.99 EUR per minute
+wait 1 [ZWINGER] keyboard: ZWINGER, asked by dialler
+sleep 1500
+type \r
+wait 5 keyboard: linux (not trusted)
+lacks PREMIUM
+lacks green elephants
+SCRIPT
+meets denied "$work/no"
+end denied
+check "Robin: the person says no, and nothing is dialled" '[ "$(dialled denied)" = 0 ]'
+"$zwinger" audit show "$work/denied/audit" >"$work/denied/story" 2>&1
+check "the log tells the story" 'grep -q "asks: dial 0900123456 (premium, 2.99 EUR/min)" "$work/denied/story" && grep -q "answers: NO 0900123456" "$work/denied/story"'
+check "and verifies" '"$zwinger" audit verify "$work/denied/audit" >/dev/null'
+check "attack_I19 attack_P7 the secret phrase is in no log" '! grep -rqa "green elephants" "$work/denied/audit" "$work/denied/log"'
+
+manifest agreed
+start agreed || exit 1
+cat >"$work/yes" <<'SCRIPT'
+wait 20 PREMIUM NUMBER
+# attack_I1, attack_I7: whoever types on is not heard, and no is what happens by itself
+type 56\r
+sleep 1500
+type 5
+sleep 100
+type 6
+sleep 100
+type \r
+wait 5 call 0900123456
+show the call
+SCRIPT
+meets agreed "$work/yes"
+check "Robin: the person says yes, and exactly what was shown is dialled" \
+	'[ "$(grep -ai "^ATD" "$work/agreed/dialled")" = "ATD0900123456;" ]'
+cat >"$work/hang" <<'SCRIPT'
+wait 5 call 0900123456
+type \x1d
+wait 5 hang up
+show the menu
+type h
+wait 5 Zwinger
+type \e
+wait 5 keyboard: linux
+lacks call 0900
+type \x1d
+wait 5 detach
+type d
+end 5
+SCRIPT
+meets agreed "$work/hang"
+check "the person hangs up" 'grep -qx ATH "$work/agreed/dialled"'
+end agreed
+
+# Nobody looks: no.
+manifest unseen
+sed -i 's/timeout-ms = .*/timeout-ms = <1000>;/' "$work/unseen/phone.dts"
+start unseen || exit 1
+sleep 3
+end unseen
+check "attack_I13 without a display, time decides for no" \
+	'[ "$(dialled unseen)" = 0 ] && "$zwinger" audit show "$work/unseen/audit" | grep -q "answers: TIMEOUT 0900123456"'
+
+# An emergency number is never asked about.
+dials 'ATD112;\r'
+manifest urgent
+start urgent || exit 1
+check "an emergency number is dialled at once" 'wait_for "$work/urgent/dialled" "ATD112;"'
+end urgent
+"$tests/tinykernel.sh" ebfe >"$work/spin"
+
 # attack_K16: a program that is not what it was is not started.
 manifest altered
 cp "$tree/critical/dialler/zwinger-dialler" "$work/dialler"
@@ -139,12 +234,15 @@ cp "$tree/vmm/zwinger-vmm" "$work/vmm"
 cp "$build/test/hostile_vmm" "$tree/vmm/zwinger-vmm"
 manifest taken
 cat >"$work/look" <<'SCRIPT'
-wait 20 linux
-sleep 3000
-type secret
+wait 60 To say yes
+type s
+type e
+type c
+type r
+type e
+type t
 show while the VMM attacks
 sleep 60000
-show after the attacks
 SCRIPT
 start taken || exit 1
 "$person" "$work/look" "$zwinger" display taken >"$work/seen" 2>&1 &
