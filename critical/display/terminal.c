@@ -272,6 +272,10 @@ static void measure(void)
 	struct winsize size = { .ws_row = 24, .ws_col = 80 };
 
 	(void)ioctl(t.tty, TIOCGWINSZ, &size);
+	if (size.ws_row == 0 || size.ws_col == 0) { /* a serial line does not know */
+		size.ws_row = 24;
+		size.ws_col = 80;
+	}
 	t.fresh = true;
 	t.events->resized(size.ws_row, size.ws_col);
 }

@@ -109,7 +109,7 @@ static void printable(VTerm *vterm, uint8_t c)
 		state = TEXT;
 		if (c == 'b')
 			repeat(vterm);
-		else if (sane())
+		else if (c < DEL && sane())
 			vterm_input_write(vterm, held, held_count);
 		break;
 	case STRING:

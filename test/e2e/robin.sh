@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# Robin with a stock Debian: its own program (cu) dials a premium number; a person at the trusted
+# display sees it and says no, then yes. Then everything in that Debian is the attacker's.
+# usage: robin.sh BUILD-DIRECTORY; --show prints the screens, for demonstrations
+set -u
+build=$(realpath "$1") root=$(cd "$(dirname "$0")/../.." && pwd) passed=0 failed=0
+work=$(mktemp -d)
+zwinger=$build/launcher/zwinger
+ok() { passed=$((passed + 1)); echo "ok $*"; }
+no() { failed=$((failed + 1)); echo "FAILED $*"; }
+check() { if eval "$2"; then ok "$1"; else no "$1"; fi; }
+dialled() { grep -ai '^AT *D' "$work/dialled" 2>/dev/null | paste -sd ' '; }
+
+"$root/guests/phone" --here "$work"
+"$build/critical/dialler/zwinger-simulated-modem" --link "$work/modem" --record "$work/dialled" </dev/null &
+modem=$!
+for ((i = 0; i < 50; i++)); do [ -e "$work/modem" ] && break; sleep 0.1; done
+"$zwinger" run "$work/phone.dts" >"$work/log" 2>&1 </dev/null &
+system=$!
+trap '"$zwinger" stop phone >/dev/null 2>&1; kill $modem 2>/dev/null; rm -rf "$work"' EXIT
+
+# acts NAME: the person follows a script, read from here, at the display.
+acts() {
+	cat >"$work/script"
+	if "$build/test/person" "$work/script" "$zwinger" display phone >"$work/seen" 2>&1; then
+		ok "$1"
+	else
+		no "$1"
+		cat "$work/seen"
+		tail -5 "$work/log"
+	fi
+	if [ "${2:-}" = --show ]; then cat "$work/seen"; fi
+}
+for ((i = 0; i < 100; i++)); do grep -q "phone runs" "$work/log" && break; sleep 0.2; done
+show=${2:-}
+acts "an unmodified Debian boots on the display, and root logs in" $show <<'SCRIPT'
+wait 240 login:
+type root\r
+wait 60 #
+type clear\r
+sleep 1000
+type cu -l ttyS1 -s 115200\r
+wait 30 Connected
+type AT\r
+wait 10 OK
+show an ordinary modem, for an ordinary program
+type ATD0900 123 456;\r
+wait 20 PREMIUM NUMBER
+wait 5 2.99 EUR per minute
+wait 5 your phrase: green elephants sing
+show Linux dials; who is at the display is asked
+sleep 1500
+type \e
+wait 10 NO CARRIER
+wait 10 keyboard: linux (not trusted)
+lacks PREMIUM
+show the answer was no
+SCRIPT
+check "the person said no: nothing was dialled" '[ -z "$(dialled)" ]'
+acts "and says yes to another number" $show <<'SCRIPT'
+type ATD030 1234567;\r
+wait 20 a national number
+sleep 1500
+type 6
+sleep 150
+type 7
+sleep 150
+type \r
+wait 20 call 0301234567
+wait 10 OK
+show the call
+type \x1d
+wait 5 hang up
+type h
+sleep 500
+type \e
+wait 10 NO CARRIER
+SCRIPT
+check "exactly what was shown was dialled: ATD0301234567;" '[ "$(dialled)" = "ATD0301234567;" ]'
+check "and hung up" 'grep -qx ATH "$work/dialled"'
+
+# attack_O3: root in that Debian, with the modem's port in hand, paints a prompt and dials, again and again.
+acts "attack_O3 attack_S1 attack_D17 root in the guest tries what there is" <<'SCRIPT'
+type ~.
+wait 20 Disconnected
+type clear; stty -F /dev/ttyS1 raw -echo; for n in '*21*0900123456#' 0900,1 '030123;D0900' '>1' L 01033#; do printf 'ATD%s;\\r' "$n"; sleep 0.1; done >/dev/ttyS1\r
+sleep 2000
+lacks To say yes
+type printf '\\033[1;1H\\033[7m [ZWINGER] keyboard: ZWINGER, asked by dialler \\033[0m'; sleep 1\r
+wait 1 keyboard: linux (not trusted)
+type \x1d
+wait 5 detach this terminal
+type \e
+type clear; for i in 1 2 3 4 5 6 7 8; do printf 'ATD0900123456;\\r' >/dev/ttyS1; sleep 0.2; done\r
+sleep 3000
+type n
+sleep 200
+type n
+sleep 3000
+wait 20 keyboard: linux
+SCRIPT
+check "attack_O3 no further digit was dialled" '[ "$(dialled)" = "ATD0301234567;" ]'
+"$zwinger" stop phone
+wait "$system"
+check "the system ends with status 0" '[ $? = 0 ]'
+check "the audit log verifies" '"$zwinger" audit verify "$work/audit"'
+"$zwinger" audit show "$work/audit" >"$work/story"
+check "and tells the story" 'grep -q "answers: NO 0900123456" "$work/story" && grep -q "answers: YES 0301234567" "$work/story" && grep -q "call: connected 0301234567" "$work/story"'
+[ -z "$show" ] || grep -E "asks|answers|call:" "$work/story"
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]

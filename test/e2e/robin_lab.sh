@@ -1,0 +1,16 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# test/e2e/robin.sh where stock kernels run: on this host, or else in the lab.
+# usage: robin_lab.sh BUILD-DIRECTORY [--show]
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(realpath "$1")
+"$root/guests/phone" >/dev/null
+if "$build/launcher/zwinger" check >/dev/null; then
+	exec "$root/test/e2e/robin.sh" "$build" "${@:2}"
+fi
+status=0
+"$root/scripts/lab" run --timeout 900 -- "$root/test/e2e/robin.sh" "$build" "${@:2}" || status=$?
+[ $status = 125 ] || exit $status
+echo "once more, in a new lab"
+exec "$root/scripts/lab" run --timeout 900 -- "$root/test/e2e/robin.sh" "$build" "${@:2}"
