@@ -131,9 +131,6 @@ static void set_display(const struct system *s, const struct member *m,
 	if (m->is->display.phrase_file[0] != '\0' &&
 	    !read_phrase(m->is->display.phrase_file, d.phrase))
 		d.phrase[0] = '\0'; /* system_open() has refused it; it was changed since */
-	for (unsigned i = 0; i < s->manifest->process_count; i++)
-		if (s->manifest->process[i].kind == MANIFEST_VM)
-			memcpy(d.guest, s->manifest->process[i].name, sizeof(d.guest));
 	d.drm = s->drm;
 	if (!s->drm)
 		d.input_count = 0;

@@ -48,6 +48,32 @@ DefinitionBlock ("", "DSDT", 2, "ZWINGR", "ZWINGER", 1)
 			})
 		}
 
+		/* The modem. Where there is none, nobody answers at its registers. */
+		Device (COM2)
+		{
+			Name (_HID, EisaId ("PNP0501"))
+			Name (_UID, 2)
+			OperationRegion (UART, SystemIO, 0x02f8, 8)
+			Field (UART, ByteAcc, NoLock, Preserve)
+			{
+				Offset (5),
+				LSR, 8
+			}
+			Method (_STA)
+			{
+				If (LSR == 0xff)
+				{
+					Return (0)
+				}
+				Return (0x0f)
+			}
+			Name (_CRS, ResourceTemplate ()
+			{
+				IO (Decode16, 0x02f8, 0x02f8, 0, 8)
+				IRQNoFlags () { 3 }
+			})
+		}
+
 		Device (RTC0)
 		{
 			Name (_HID, EisaId ("PNP0B00"))

@@ -5,6 +5,7 @@
 #include "filter.h"
 #include "keys.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -167,6 +168,21 @@ void terminal_feed(const char *bytes, size_t count)
 	filter_feed(vterm, bytes, count);
 }
 
+/* libvterm 0.1.4 leaves margins, the saved cursor and even the cursor outside of a smaller screen,
+ * and uses them. As after a reset, but for the cursor. */
+static void resize(uint32_t rows, uint32_t columns)
+{
+	char text[64];
+	VTermPos at;
+
+	vterm_set_size(vterm, (int)rows, (int)columns);
+	vterm_state_get_cursorpos(vterm_obtain_state(vterm), &at);
+	snprintf(text, sizeof(text), "\033[?6l\033[?69l\033[r\033[%d;%dH\0337",
+		 at.row < 0 ? 1 : at.row + 1, at.col + 1);
+	vterm_input_write(vterm, text, strlen(text));
+	damaged((VTermRect){ 0, (int)rows, 0, (int)columns }, NULL);
+}
+
 void terminal_obey(const struct grid_input *input)
 {
 	uint32_t rows = input->code >> 16, columns = input->code & 0xffff;
@@ -176,8 +192,7 @@ void terminal_obey(const struct grid_input *input)
 		keys_type(vterm, input);
 		typing = false;
 	} else if (input->type == GRID_RESIZE && size_valid(rows, columns)) {
-		vterm_set_size(vterm, (int)rows, (int)columns);
-		damaged((VTermRect){ 0, (int)rows, 0, (int)columns }, NULL);
+		resize(rows, columns);
 	}
 }
 

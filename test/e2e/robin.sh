@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# Robin with a stock Debian: its own program (cu) dials a premium number; a person at the trusted
+# Robin with a stock Debian: its own program (picocom) dials a premium number; a person at the trusted
 # display sees it and says no, then yes. Then everything in that Debian is the attacker's.
 # usage: robin.sh BUILD-DIRECTORY; --show prints the screens, for demonstrations
 set -u
@@ -40,8 +40,8 @@ type root\r
 wait 60 #
 type clear\r
 sleep 1000
-type cu -l ttyS1 -s 115200\r
-wait 30 Connected
+type picocom -q -b 115200 /dev/ttyS1; echo gone\r
+sleep 3000
 type AT\r
 wait 10 OK
 show an ordinary modem, for an ordinary program
@@ -59,6 +59,8 @@ show the answer was no
 SCRIPT
 check "the person said no: nothing was dialled" '[ -z "$(dialled)" ]'
 acts "and says yes to another number" $show <<'SCRIPT'
+wait 20 keyboard: linux
+sleep 1500
 type ATD030 1234567;\r
 wait 20 a national number
 sleep 1500
@@ -82,8 +84,10 @@ check "and hung up" 'grep -qx ATH "$work/dialled"'
 
 # attack_O3: root in that Debian, with the modem's port in hand, paints a prompt and dials, again and again.
 acts "attack_O3 attack_S1 attack_D17 root in the guest tries what there is" <<'SCRIPT'
-type ~.
-wait 20 Disconnected
+wait 20 keyboard: linux
+sleep 1500
+type \x01\x18
+wait 20 gone
 type clear; stty -F /dev/ttyS1 raw -echo; for n in '*21*0900123456#' 0900,1 '030123;D0900' '>1' L 01033#; do printf 'ATD%s;\\r' "$n"; sleep 0.1; done >/dev/ttyS1\r
 sleep 2000
 lacks To say yes

@@ -127,6 +127,13 @@ static void test_cells(void **state)
 		{ "erased", "abc\033[2J", 0, 0, PLAIN },
 		{ "the other screen", "abc\033[?1049h", 0, 0, PLAIN },
 		{ "back from it", "abc\033[?1049hxyz\033[?1049l", 0, 0, PLAIN | 'a' },
+		{ "16 parameters", "\033[;;;;;;;;;;;;;;;31mx", 0, 0, LOOK(1, 0) | 'x' },
+		{ "17 are none", "\033[;;;;;;;;;;;;;;;;31mx", 0, 0, PLAIN | 'x' },
+		{ "not repeated", "\xc3\xa4\033[3b", 0, 1, PLAIN },
+		{ "cancelled", "\033[31\030mx", 0, 0, PLAIN | 'm' },
+		{ "Latin-1", "f\xe4hig", 0, 1, PLAIN | 0xfffd },
+		{ "after it", "f\xe4hig", 0, 2, PLAIN | 'h' },
+		{ "line drawing", "\033(0q", 0, 0, PLAIN | 0x2500 },
 		{ "a title is nothing", "\033]0;title\007x", 0, 0, PLAIN | 'x' },
 	};
 
@@ -140,19 +147,72 @@ static void test_cells(void **state)
 	}
 }
 
-/* libvterm would repeat for ever what has no width; what comes after that is drawn. */
-static void test_attack_endless_repeat(void **state)
+/* The same bytes one by one: it makes no difference where a read ends. */
+static void test_cut_anywhere(void **state)
 {
-	static const char *const rows[] = { "\033[b", "\033[2147483646b", "\xcc\x81\033[5b",
-					    "x\033[H\xcc\x81\033[5b" };
+	static const char text[] = "\033]0;title\033\\a\033P$qm\033\\b\xe2\x94\x80"
+				   "\033[31;44mc\033(0q\033(Bd\033[2be\033[1;20Hf";
+	static const grid_cell row[] = {
+		PLAIN | 'a',	  PLAIN | 'b',	       PLAIN | 0x2500,
+		LOOK(1, 4) | 'c', LOOK(1, 4) | 0x2500, LOOK(1, 4) | 'd',
+		LOOK(1, 4) | 'd', LOOK(1, 4) | 'd',    LOOK(1, 4) | 'e',
+	};
+
+	(void)state;
+	for (size_t cut = 0; cut < sizeof(text); cut++) {
+		begin(24, 80);
+		if (cut == 0) {
+			for (size_t i = 0; i + 1 < sizeof(text); i++)
+				terminal_feed(&text[i], 1);
+		} else {
+			terminal_feed(text, cut);
+			terminal_feed(text + cut, sizeof(text) - 1 - cut);
+		}
+		(void)terminal_publish();
+		for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+			assert_int_equal(cell(0, i), row[i]);
+		assert_int_equal(cell(0, 19), LOOK(1, 4) | 'f');
+		assert_string_equal(waiting(), "");
+	}
+}
+
+/* What libvterm 0.1.4 does not survive; what comes after it is drawn. */
+static void test_attack_emulator(void **state)
+{
+	static const char *const rows[] = {
+		"\033[b",
+		"\033[2147483646b",
+		"\xcc\x81\033[5b",
+		"x\033[H\xcc\x81\033[5b",
+		"\xc2\x80\xc2\x80\033H", /* a negative width, then a tab stop there */
+		"\xe2\x94"
+		"AB", /* more code points than bytes */
+		"\xe2\033[m\xe2\x94\033[m",
+		"\033[!2\xd1\xd1",
+		"\033[;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;m",
+		"\033[1:2:3:4:5:6:7:8:9:10:11:12:13:14:15:16:17:18m",
+		"\033[99999999999999999999999999C",
+		"\033]0;x",
+		"\033]0;\033\\",
+		"\033P\033\\\033P$q\033\\",
+		"\033N\xe2\x94\x80",
+		"\033#8\033#6\033 G\033%@",
+	};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		begin(24, 80);
-		feed(rows[i]);
-		feed("\033[5;5Hok");
-		assert_int_equal(cell(4, 4), PLAIN | 'o');
-		assert_int_equal(cell(4, 5), PLAIN | 'k');
+		for (unsigned one_by_one = 0; one_by_one < 2; one_by_one++) {
+			begin(24, 80);
+			if (one_by_one)
+				for (const char *c = rows[i]; *c != '\0'; c++)
+					terminal_feed(c, 1);
+			else
+				terminal_feed(rows[i], strlen(rows[i]));
+			feed("\030\033[5;5Hok");
+			if (cell(4, 4) != (PLAIN | 'o') || cell(4, 5) != (PLAIN | 'k') ||
+			    atomic_load(&grid->cursor) != (4u << 16 | 6))
+				fail_msg("row %u", i);
+		}
 	}
 }
 
@@ -332,6 +392,33 @@ static void test_resize(void **state)
 	feed("\033[999B\033[999CX\033[1000@");
 	assert_int_equal(cell(30, 0), UNTOUCHED);
 	assert_int_equal(cell(0, 100), UNTOUCHED);
+}
+
+/* Whatever was outside of the new screen, the cursor is inside. */
+static void test_resize_smaller(void **state)
+{
+	static const struct {
+		const char *bytes, *then;
+		uint32_t cursor;
+	} rows[] = {
+		{ "\033[40;1Hx\033[H", "", 0 },
+		{ "\033[40;90H", "", 9u << 16 | 39 },
+		{ "\033[40;90H\0337\033[H", "\0338", 0 },
+		{ "\033[30;40r\033[?6h", "", 9u << 16 },
+		{ "\033[30;40r", "\033[10;1H\n", 9u << 16 },
+		{ "\033[?69h\033[60;80s", "\033[1;40Hx", 39 },
+		{ "\033[40;90H\033[?1049h\033[H", "\033[?1049l", 0 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(50, 100);
+		feed(rows[i].bytes);
+		obey(GRID_RESIZE, 10u << 16 | 40, 0);
+		feed(rows[i].then);
+		if (atomic_load(&grid->cursor) != rows[i].cursor)
+			fail_msg("row %u: %08x", i, atomic_load(&grid->cursor));
+	}
 }
 
 /* Its memory is what it was, whatever the sizes were. Damage of a larger screen is not written. */
@@ -698,13 +785,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cells),
-		cmocka_unit_test(test_attack_endless_repeat),
+		cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_attack_emulator),
 		cmocka_unit_test(test_cursor),
 		cmocka_unit_test(test_generation),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_resize),
+		cmocka_unit_test(test_resize_smaller),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_attack_C12_deaf_guest),
 		cmocka_unit_test(test_process),
