@@ -84,6 +84,9 @@ static bool fold(const struct dialler_settings *s, char text[PROMPT_NUMBER])
 		return false; /* no country begins so */
 	if (begins(text, s->country) && !replace(text, strlen(s->country), s->trunk))
 		return false;
+	/* A national number that would read as another country's, if it were read again. */
+	if (begins(text, s->international))
+		return false;
 	return strlen(text) > (text[0] == '+' ? 3u : 1u) && !begins(text, CARRIER_PREFIX);
 }
 

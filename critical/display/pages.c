@@ -113,7 +113,7 @@ bool page_question(struct screen *s, const struct prompt_state *p, const char *a
 		  dial ? "Shall this number be dialled?"
 		       : "Shall the computer take the call from this number?");
 	if (p->asks.number[0] != '\0')
-		rows = draw_number(s, 7, LEFT, s->rows - 7 - 7, p->asks.number);
+		rows = draw_number(s, 7, LEFT, s->rows - 7 - 6, p->asks.number);
 	else
 		draw_text(s, 7, LEFT, STYLE_VALUE, "no number: the caller withholds it");
 	if (p->asks.number[0] != '\0' && rows == 0)

@@ -177,7 +177,7 @@ static void resize(uint32_t rows, uint32_t columns)
 
 	vterm_set_size(vterm, (int)rows, (int)columns);
 	vterm_state_get_cursorpos(vterm_obtain_state(vterm), &at);
-	snprintf(text, sizeof(text), "\033[?6l\033[?69l\033[r\033[%d;%dH\0337",
+	snprintf(text, sizeof(text), "\033[?69l\033[r\033[%d;%dH\0337",
 		 at.row < 0 ? 1 : at.row + 1, at.col + 1);
 	vterm_input_write(vterm, text, strlen(text));
 	damaged((VTermRect){ 0, (int)rows, 0, (int)columns }, NULL);

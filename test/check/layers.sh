@@ -33,7 +33,8 @@ layer() {
 }
 layer lib
 layer vmm lib
-layer launcher lib
+inner=audit layer launcher lib
+inner='' layer launcher/audit launcher lib # reads its log
 [ ! -d devices ] || inner=terminal layer devices lib
 [ ! -d devices/terminal ] || inner='' layer devices/terminal lib # a process of its own, like those below
 for process in critical/*/; do

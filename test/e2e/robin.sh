@@ -96,6 +96,7 @@ wait 1 keyboard: linux (not trusted)
 type \x1d
 wait 5 detach this terminal
 type \e
+sleep 500
 type clear; for i in 1 2 3 4 5 6 7 8; do printf 'ATD0900123456;\\r' >/dev/ttyS1; sleep 0.2; done\r
 sleep 3000
 type n

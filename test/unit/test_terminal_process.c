@@ -129,6 +129,14 @@ static void test_cells(void **state)
 		{ "back from it", "abc\033[?1049hxyz\033[?1049l", 0, 0, PLAIN | 'a' },
 		{ "16 parameters", "\033[;;;;;;;;;;;;;;;31mx", 0, 0, LOOK(1, 0) | 'x' },
 		{ "17 are none", "\033[;;;;;;;;;;;;;;;;31mx", 0, 0, PLAIN | 'x' },
+		{ "4 digits", "\033[0031mx", 0, 0, LOOK(1, 0) | 'x' },
+		{ "5 are none", "\033[00031mx", 0, 0, PLAIN | 'x' },
+		{ "a sequence too long",
+		  "\033[0000;0000;0000;0000;0000;0000;0000;0000;0000;0000;0000;0000;0000;31mx",
+		  0, 0, PLAIN | 'x' },
+		{ "without width", "ab\302\200c", 0, 2, PLAIN | 'c' },
+		{ "no end of a sequence", "\033[!2\xd1\xc3\xa4", 0, 0, PLAIN | 0xe4 },
+		{ "no test pattern", "\033#8", 0, 0, PLAIN },
 		{ "not repeated", "\xc3\xa4\033[3b", 0, 1, PLAIN },
 		{ "cancelled", "\033[31\030mx", 0, 0, PLAIN | 'm' },
 		{ "Latin-1", "f\xe4hig", 0, 1, PLAIN | 0xfffd },
@@ -185,8 +193,7 @@ static void test_attack_emulator(void **state)
 		"\xcc\x81\033[5b",
 		"x\033[H\xcc\x81\033[5b",
 		"\xc2\x80\xc2\x80\033H", /* a negative width, then a tab stop there */
-		"\xe2\x94"
-		"AB", /* more code points than bytes */
+		"\342\224AB",		 /* more code points than bytes */
 		"\xe2\033[m\xe2\x94\033[m",
 		"\033[!2\xd1\xd1",
 		"\033[;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;m",
@@ -418,6 +425,23 @@ static void test_resize_smaller(void **state)
 		feed(rows[i].then);
 		if (atomic_load(&grid->cursor) != rows[i].cursor)
 			fail_msg("row %u: %08x", i, atomic_load(&grid->cursor));
+	}
+}
+
+/* Margins outside of the new screen are none: a line more at the end scrolls. */
+static void test_resize_margins(void **state)
+{
+	static const char *const rows[] = { "", "\033[30;40r", "\033[?69h\033[60;80s",
+					    "\033[30;40r\033[?6h" };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(50, 100);
+		feed(rows[i]);
+		obey(GRID_RESIZE, 10u << 16 | 40, 0);
+		feed("\033[2;1Hx\033[10;1H\n");
+		assert_int_equal(cell(0, 0), PLAIN | 'x');
+		assert_int_equal(cell(1, 0), PLAIN);
 	}
 }
 
@@ -794,6 +818,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_resize),
 		cmocka_unit_test(test_resize_smaller),
+		cmocka_unit_test(test_resize_margins),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_attack_C12_deaf_guest),
 		cmocka_unit_test(test_process),
