@@ -249,6 +249,7 @@ static void test_attack_S3_S9_D8_every_size(void **state)
 			assert_int_equal(blocks, 299); /* of all its digits */
 		}
 	s.rows = 12;
+	s.columns = SCREEN_COLUMNS_MIN;
 	assert_false(page_question(&s, &p, "dialler", "", 200));
 }
 

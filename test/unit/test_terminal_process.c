@@ -450,13 +450,14 @@ static void test_memory(void **state)
 {
 	static const uint32_t sizes[] = { 100u << 16 | 256, 2u << 16 | 2,   24u << 16 | 80,
 					  2u << 16 | 256,   100u << 16 | 2, 25u << 16 | 132 };
+	static const char text[] = "\033[?1049h\033[2Jx\xe4\xb8\xad\033[?1049lx\xe4\xb8\xad";
 
 	(void)state;
 	begin(24, 80);
 	for (unsigned i = 0; i < 600; i++) {
 		const struct grid_input resize = { GRID_RESIZE, sizes[i * 7 % 6], 0, 0 };
 
-		terminal_feed("\033[?1049h\033[2Jx\xe4\xb8\xad\033[?1049lx\xe4\xb8\xad", 30);
+		terminal_feed(text, strlen(text));
 		terminal_obey(&resize);
 		if (i % 3 == 0)
 			(void)terminal_publish();
