@@ -19,7 +19,7 @@ lib/critical 700
 lib/policyc 500
 critical/display 1500
 critical/audit 500
-critical/dialler 1000
+critical/dialler 1050
 critical/showpay 1500
 critical/auth 500
 critical/storage 1000'

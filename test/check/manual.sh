@@ -60,7 +60,7 @@ complete() { # WORD...: what the last of them may become
 		- "$completion" "$@" 2>/dev/null
 }
 [ "$(complete zwinger ch)" = check ] && [ "$(complete zwinger run --no-re)" = --no-reboot ] &&
-	[ "$(complete zwinger run --kernel doc/ma)" = doc/man ] &&
-	[ "$(complete zwinger run --kernel = doc/ma)" = doc/man ] &&
+	[ "$(complete zwinger run --kernel doc/man/zw)" = doc/man/zwinger.1 ] &&
+	[ "$(complete zwinger run --kernel = doc/man/zw)" = doc/man/zwinger.1 ] &&
 	echo "ok completion completes" || fail "completion does not complete"
 exit $failed
