@@ -61,7 +61,9 @@ static enum chan_status look(const chan_word *slot, struct chan_geometry g, uint
 
 	if (stamp == i + 1)
 		return CHAN_OK;
-	return stamp == (i < g.slots ? 0 : i + 1 - g.slots) ? CHAN_AGAIN : CHAN_BROKEN;
+	/* 0 also while it is being written over. */
+	return stamp == 0 || (i >= g.slots && stamp == i + 1 - g.slots) ? CHAN_AGAIN
+									: CHAN_BROKEN;
 }
 
 static void ring(int bell)
@@ -178,6 +180,9 @@ enum chan_status chan_recv(struct chan_reader *c, void *message)
 		return st;
 	take(next(c), c->geometry, word);
 	if (c->log != NULL) {
+		atomic_thread_fence(memory_order_acquire);
+		if (look(next(c), c->geometry, c->received) != CHAN_OK)
+			return CHAN_BROKEN;
 		/* What is logged must also stand where the writer put it. */
 		if (look(sent, c->geometry, c->received) != CHAN_OK)
 			return CHAN_BROKEN;
@@ -243,7 +248,13 @@ enum chan_status chan_tap(const struct chan_auditor *c, unsigned ahead, void *me
 
 void chan_deliver(struct chan_auditor *c, const void *message)
 {
-	put(&c->log->slot[place(c->geometry, c->logged)], c->geometry, message, c->logged + 1);
+	chan_word *slot = &c->log->slot[place(c->geometry, c->logged)];
+
+	/* A writer that runs ahead makes us write over what the reader is just copying: it sees this
+	 * stamp, or its own twice. Pairs with the fence in chan_recv(). */
+	atomic_store_explicit(&slot[0], 0, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	put(slot, c->geometry, message, c->logged + 1);
 	c->logged++;
 	ring(c->ring);
 }
