@@ -6,8 +6,8 @@
  *   font_compiler OUTPUT LARGE LARGE-BOLD SMALL SMALL-BOLD
  *
  * A code point without a glyph is an error. Block elements are drawn here, exactly as Unicode
- * describes them, since console fonts have three of the 32. The serifs of I are made longer: in
- * Terminus it differs from l by one pixel.
+ * describes them, since console fonts have three of the 32. In Terminus I and l, ! and |, dot and
+ * comma differ by one pixel; so I gets longer serifs, | a longer stem and the comma a longer tail.
  */
 #include "draw.h"
 
@@ -172,7 +172,7 @@ static unsigned count(uint32_t bits)
 }
 
 /* The rows of I that are wider than its stem get wider still, by an eighth on each side. */
-static uint32_t wider(const struct psf *f, uint32_t y)
+static uint32_t serif(const struct psf *f, uint32_t y)
 {
 	uint32_t bits = row(f, 'I', y);
 
@@ -183,12 +183,27 @@ static uint32_t wider(const struct psf *f, uint32_t y)
 	return bits & ((1u << f->width) - 1);
 }
 
+/* A comma goes on where it ends, to the left. */
+static uint32_t tail(const struct psf *f, uint32_t code, uint32_t y)
+{
+	uint32_t step = f->height / 16;
+
+	if (row(f, code, y) == 0 && y >= step && row(f, code, y - step) != 0 &&
+	    y > f->height / 2)
+		return row(f, code, y - step) << f->width / 8;
+	return row(f, code, y);
+}
+
 static uint32_t glyph_row(const struct psf *f, uint32_t code, uint32_t y)
 {
 	uint32_t bits = 0;
 
 	if (code == 'I')
-		return wider(f, y);
+		return serif(f, y);
+	if (code == ',' || code == ';')
+		return tail(f, code, y);
+	if (code == '|' && y >= f->height / 16 && y < f->height - f->height / 8)
+		return row(f, '|', f->height / 2);
 	if (code < BLOCKS || code >= BLOCKS_END)
 		return row(f, code, y);
 	for (uint32_t x = 0; x < f->width; x++)

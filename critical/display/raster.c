@@ -40,10 +40,10 @@ static unsigned least(unsigned a, unsigned b)
 
 bool raster_fit(struct raster *r, unsigned width, unsigned height)
 {
-	for (unsigned n = SIZE_MAX_UNITS; n > 0; n--) {
-		/* The finer font wherever its size is possible. */
-		r->font = &fonts[n % 2];
-		r->scale = n % 2 == 0 ? n / 2 : n;
+	/* The finer font, unless there is no room for it. */
+	for (unsigned n = SIZE_MAX_UNITS; n > 0; n -= n > 2 ? 2 : 1) {
+		r->font = &fonts[n > 1 ? 0 : 1];
+		r->scale = n > 1 ? n / 2 : 1;
 		r->columns = width / (8 * n);
 		r->rows = height / (16 * n);
 		if (r->columns < SCREEN_COLUMNS_MIN || r->rows < SCREEN_ROWS_MIN)
@@ -51,7 +51,6 @@ bool raster_fit(struct raster *r, unsigned width, unsigned height)
 		r->columns = least(r->columns, SCREEN_COLUMNS_MAX);
 		r->rows = least(r->rows, SCREEN_ROWS_MAX);
 		r->left = (width - r->columns * 8 * n) / 2;
-		r->top = (height - r->rows * 16 * n) / 2;
 		return true;
 	}
 	return false;
@@ -104,7 +103,7 @@ static uint32_t line(const struct font *f, const struct look *l, const uint16_t 
 		     unsigned y)
 {
 	uint32_t bits = glyph[y];
-	int right = ((int)f->height / 2 - (int)y) * (int)f->width / (4 * (int)f->height);
+	int right = (int)((f->height - y) * f->width / (4 * f->height)) - (int)f->width / 8;
 
 	if (l->underline && y >= f->height - f->height / 8 && y < f->height - f->height / 16)
 		return UINT32_MAX;
@@ -151,7 +150,7 @@ void raster_draw(const struct raster *r, struct raster_buffer *b, const struct s
 {
 	size_t across = r->font->width * r->scale;
 	size_t down = r->font->height * r->scale * b->stride;
-	uint32_t *origin = b->pixels + r->top * b->stride + r->left;
+	uint32_t *origin = b->pixels + r->left;
 
 	for (unsigned row = 0; row < least(s->rows, r->rows); row++) {
 		for (unsigned column = 0; column < least(s->columns, r->columns); column++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The display's screen in pixels. Cells are drawn as large as 80 columns and 25 rows permit, in
- * the middle; each style has a look that differs from the others' without colour too: bold,
+ * The display's screen in pixels. Cells are drawn as large as 80 columns and 25 rows permit, from
+ * the top; each style has a look that differs from the others' without colour too: bold,
  * slanted, underlined, framed.
  */
 #ifndef RASTER_H
@@ -16,7 +16,7 @@
 struct raster {
 	const struct font *font;
 	unsigned scale, rows, columns;
-	unsigned left, top; /* margin, in pixels */
+	unsigned left; /* margin, in pixels; none above */
 };
 
 /* 32 bits a pixel, 0x00rrggbb; and what is drawn there, so that only changes are drawn. */

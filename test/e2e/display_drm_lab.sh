@@ -25,7 +25,7 @@ for e in /sys/class/input/event*; do
 	case $(cat "$e/device/name") in *eyboard*) set -- "$@" "/dev/input/${e##*/}" ;; esac
 done
 echo "inputs $*"
-/drm_screen "$layout" /dev/dri/card0 "$@"
+/drm_screen "$layout" "$(ls /sys/class/drm/card0-*/status | head -1)" /dev/dri/card0 "$@"
 echo "status $?"
 E2
 "$root/guests/initrd" --script "$work/script" --add "$program:/drm_screen" \
@@ -144,6 +144,18 @@ for card in "${cards[@]}"; do
 		press "$name"
 		check "$card: key $name" "wait_for 'key $code $modifiers pressed' && wait_for 'key $code $modifiers released'"
 	done
+	set_mark
+	press f7
+	check "$card: attack_S15: nobody else gets the screen" \
+		'wait_for "screen a second time: Permission denied" && wait_for "master a second time: Device or resource busy"'
+	check "$card: attack_I16: nobody else gets the keyboard" 'wait_for "keyboard a second time: Device or resource busy"'
+	press f1
+	set_mark
+	press f8
+	check "$card: attack_S11: without its plug the screen is lost" 'wait_for "plug off" && wait_for "LOST 0"'
+	set_mark
+	press f9
+	check "$card: and is there again" 'wait_for "plug on" && wait_for "shown 0"'
 	set_mark
 	press f10
 	check "$card: closed" 'wait_for closed && wait_for "status 0"'

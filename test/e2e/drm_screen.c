@@ -2,19 +2,24 @@
 /*
  * The display's screen and keyboard of its own, in an emulated PC: shows one picture after the
  * other, says on the console what it shows and which keys it hears. drm_lab.sh presses the keys and
- * looks at the pictures. F1 and the following choose the picture, F10 ends it.
+ * looks at the pictures. F1 to F5 choose the picture; F7 tries to get at screen and keyboard a second
+ * time; F8 and F9 pull the screen's plug out and in; F10 ends it.
  *
- * usage: drm_screen LAYOUT DRM-DEVICE INPUT-DEVICE...
+ * usage: drm_screen LAYOUT CONNECTOR-STATUS DRM-DEVICE INPUT-DEVICE...
  */
 #include "critical.h"
 #include "log.h"
 #include "pages.h"
 
+#include <drm.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/input.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #define INPUTS_MAX 14
 
@@ -26,6 +31,7 @@ static const struct backend *backend;
 static struct screen screen;
 static unsigned picture;
 static bool ended;
+static char **arguments;
 
 /* The loop of this program instead of a critical process's. */
 void critical_watch(int fd, short events)
@@ -137,6 +143,37 @@ static void show(void)
 	printf("%s %u\n", backend->show(&screen) ? "shown" : "LOST", picture);
 }
 
+/* What another program would try. */
+static void try_again(const char *drm, const char *input)
+{
+	struct drm_mode_card_res resources = { 0 };
+	struct drm_mode_crtc crtc = { 0 };
+	uint32_t crtcs[32];
+	int fd = open(drm, O_RDWR | O_CLOEXEC), keyboard = open(input, O_RDWR | O_CLOEXEC);
+
+	resources.crtc_id_ptr = (uint64_t)(uintptr_t)crtcs;
+	resources.count_crtcs = 32;
+	if (ioctl(fd, DRM_IOCTL_MODE_GETRESOURCES, &resources) == 0)
+		crtc.crtc_id = crtcs[0];
+	printf("screen a second time: %s\n",
+	       ioctl(fd, DRM_IOCTL_MODE_SETCRTC, &crtc) < 0 ? strerror(errno) : "done");
+	printf("master a second time: %s\n",
+	       ioctl(fd, DRM_IOCTL_SET_MASTER, NULL) < 0 ? strerror(errno) : "done");
+	printf("keyboard a second time: %s\n",
+	       ioctl(keyboard, EVIOCGRAB, 1) < 0 ? strerror(errno) : "done");
+	close(fd);
+	close(keyboard);
+}
+
+static void plug(const char *state)
+{
+	int fd = open(arguments[2], O_WRONLY | O_CLOEXEC);
+
+	printf("plug %s%s\n", state, write(fd, state, strlen(state)) < 0 ? ": failed" : "");
+	close(fd);
+	show();
+}
+
 static void key(const struct key *k)
 {
 	static const char *const actions[] = { "pressed", "repeated", "released" };
@@ -149,6 +186,12 @@ static void key(const struct key *k)
 		picture = k->code - GRID_KEY_F1;
 		show();
 	}
+	if (k->code == GRID_KEY_F1 + 6)
+		try_again(arguments[3], arguments[4]);
+	if (k->code == GRID_KEY_F1 + 7)
+		plug("off");
+	if (k->code == GRID_KEY_F1 + 8)
+		plug("on");
 }
 
 static void resized(unsigned rows, unsigned columns)
@@ -171,10 +214,11 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	log_init("drm_screen");
-	for (int i = 3; i < argc && count < INPUTS_MAX; i++)
+	arguments = argv;
+	for (int i = 4; i < argc && count < INPUTS_MAX; i++)
 		inputs[count++] = open(argv[i], O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	backend = argc < 4 ? NULL
-			   : drm_open(open(argv[2], O_RDWR | O_CLOEXEC), inputs, count, argv[1],
+	backend = argc < 5 ? NULL
+			   : drm_open(open(argv[3], O_RDWR | O_CLOEXEC), inputs, count, argv[1],
 				      &events);
 	if (backend == NULL)
 		return 1;
