@@ -6,10 +6,16 @@
  * time; F8 and F9 pull the screen's plug out and in; F10 ends it.
  *
  * usage: drm_screen LAYOUT CONNECTOR-STATUS DRM-DEVICE INPUT-DEVICE...
+ *
+ * With CONNECTOR-STATUS "none" it shuts itself in by the display's own policy, and does neither of
+ * the latter.
  */
 #include "critical.h"
 #include "log.h"
 #include "pages.h"
+#include "sandbox.h"
+
+#include "display_policy.h"
 
 #include <drm.h>
 #include <errno.h>
@@ -222,6 +228,14 @@ int main(int argc, char **argv)
 				      &events);
 	if (backend == NULL)
 		return 1;
+	if (strcmp(argv[2], "none") == 0) {
+		const struct sandbox_policy policy = { .filter = display_filter,
+						       .filter_count = display_filter_count,
+						       .open_files = 64 };
+
+		printf("shut in\n");
+		sandbox_enter(&policy);
+	}
 	printf("screen %u %u\n", screen.rows, screen.columns);
 	show();
 	printf("ready\n");
