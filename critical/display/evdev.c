@@ -118,7 +118,7 @@ static void translate(struct evdev *e, uint16_t key)
 
 bool evdev_key(struct evdev *e, const struct input_event *event, struct key *k)
 {
-	enum { RELEASE, PRESS, REPEAT };
+	enum { RELEASE, PRESS };
 	uint16_t key = event->code;
 
 	if (event->type == EV_SYN)
@@ -129,7 +129,8 @@ bool evdev_key(struct evdev *e, const struct input_event *event, struct key *k)
 		e->caps ^= key == KEY_CAPSLOCK;
 		translate(e, key);
 	}
-	if (event->value == REPEAT ? !e->held[key] : e->held[key] == (event->value == PRESS))
+	if (e->held[key] ==
+	    (event->value == PRESS)) /* a press of what is down, or the reverse */
 		return false;
 	e->held[key] = event->value != RELEASE;
 	*k = e->pressed[key];

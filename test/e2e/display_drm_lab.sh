@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: ISC
 # The display's screen and keyboard of its own, in an emulated PC with a stock Debian kernel: what it
 # shows is looked at through the emulator's screen, its keys are pressed on the emulated keyboard.
-# On one of the cards the program is shut in as the display is. The pictures stay in .cache/drm. usage: display_drm_lab.sh DRM-SCREEN [CARD]...
+# On one of the cards the program is shut in as the display is. The pictures stay in .cache/drm.
+# usage: display_drm_lab.sh DRM-SCREEN [std|virtio|small]...
+# shellcheck disable=SC2016,SC2017,SC2034 # what check evaluates; the rest of a division is to go
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 program=$(realpath "$1")
@@ -106,7 +108,7 @@ for card in "${cards[@]}"; do
 	virtio) layout=de ;;
 	*) layout=us ;;
 	esac
-	start $card $layout
+	start "$card" "$layout"
 	set_mark
 	wait_for ready || { no "$card: it starts"; end; continue; }
 	size=$(sed -n 's/^screen \([0-9]* [0-9]*\).*/\1/p' "$work/serial" | tr -d '\r')

@@ -229,7 +229,7 @@ static void test_fit(void **state)
 	}
 }
 
-#define WIDTH  656u
+#define WIDTH  663u /* 82 columns and 7 pixels */
 #define HEIGHT 410u
 #define STRIDE (WIDTH + 7)
 
@@ -344,6 +344,8 @@ static void test_frame(void **state)
 	assert_int_equal(pixel(0, 6, 10, 0, 15), frame);
 	assert_int_equal(pixel(0, 6, 10, 7, 8), frame);
 	assert_int_not_equal(pixel(0, 5, 10, 7, 8), frame);
+	assert_int_not_equal(pixel(0, 5, 11, 0, 8), frame);
+	assert_int_not_equal(pixel(0, 6, 10, 4, 0), frame);
 	assert_int_not_equal(pixel(0, 5, 10, 4, 15), frame);
 	assert_int_not_equal(pixel(0, 5, 12, 0, 8), frame);
 	screen.cell[6][10].style = STYLE_LABEL; /* its neighbours are drawn anew */

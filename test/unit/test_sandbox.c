@@ -330,7 +330,11 @@ static void test_failures_are_named(void **state)
 		{ "not a program", "execveat", EACCES, text, { null, 2 } },
 		{ "no descriptor to give", "passing descriptors", EBADF, exe, { 999, 3 } },
 		{ "number 1 is taken", "passing descriptors", EINVAL, exe, { null, 1 } },
-		{ "number out of range", "passing descriptors", EINVAL, exe, { null, 32 } },
+		{ "number out of range",
+		  "passing descriptors",
+		  EINVAL,
+		  exe,
+		  { null, SPAWN_FDS_MAX } },
 		{ "negative number", "passing descriptors", EINVAL, exe, { null, -1 } },
 	};
 	unsigned wrong = 0;
