@@ -86,7 +86,8 @@ int main(void)
 
 	/* 2. From here: no path, no socket, no new program. The policy says why each call stays. */
 	policy.file_size = config.memory_size;
-	policy.open_files = VMM_FD_DEVICE + 8 + VM_CPUS_MAX + 2 * CHANNEL_FDS +
+	policy.open_files = VMM_FD_DEVICE + 8 + VM_CPUS_MAX +
+			    (config.modem_slots != 0 ? 2u * CHANNEL_FDS : 0u) +
 			    config.device_count * (2 * VHOST_QUEUES_MAX + 8);
 	sandbox_enter(&policy);
 	timing_mark("sandbox entered");

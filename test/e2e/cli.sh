@@ -47,13 +47,13 @@ good "-h" "usage: zwinger" -h
 bad "an empty command" 2 "unknown command ''" ''
 bad "help for what is no command" 2 "unknown command 'frob'" help frob
 bad "check with a word" 2 "unexpected word" check x
-bad "an empty word" 2 "unexpected word" run ''
+bad "an empty word" 2 "cannot open it" run ''
 bad "two dashes alone" 2 "unexpected word" run --
 bad "unknown command" 2 "did you mean 'check'" chekc
 bad "unknown option" 2 "did you mean '--memory'" run --memry 1G
 bad "missing value" 2 "--kernel needs a value" run --kernel
 bad "flag with a value" 2 "takes no value" run --prefault=1
-bad "stray word" 2 "unexpected word 'x'" run x
+bad "stray word" 2 "x: cannot open it" run x
 bad "no kernel" 2 "--kernel FILE is needed" run
 for m in '' 0 3 63M junk -1 1.5G 99999999999999999999 65M1 65537K 65M 100000000T ' 64M' '64M '; do
 	bad "--memory '$m'" 2 "--memory" run --kernel "$kernel" "--memory=$m"
