@@ -10,123 +10,169 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SEGMENT_MIN (64ull << 10)
+#define SEGMENT_DEFAULT (16ull << 20)
+#define START_BYTES	(sizeof(struct audit_header) + 2 * AUDIT_HASH) /* a file's first record */
+#define FIRST_RECORDS	(4 + CRITICAL_CHANNELS_MAX) /* up to the first sync of a new log */
 
-static bool fail(unsigned file, const char *what)
+static bool refuse(const char *why)
 {
-	log_error("audit-%02u: %s", file, what);
+	log_error("the log cannot be gone on with: %s", why);
 	return false;
 }
 
-/* What begins a file: the number of its first record, and the hash before it. */
-static bool read_start(int file, uint64_t *sequence, uint8_t chain[AUDIT_HASH])
-{
-	uint8_t start[sizeof(struct audit_header) + AUDIT_HASH];
-	struct audit_header h;
+#define CHANGED "it was changed: see zwinger audit verify. Move it away to begin a new one"
 
-	if (pread(file, start, sizeof(start), 0) != (ssize_t)sizeof(start))
-		return false;
-	memcpy(&h, start, sizeof(h));
-	*sequence = h.sequence;
-	memcpy(chain, start + sizeof(h), AUDIT_HASH);
-	return h.magic == AUDIT_MAGIC && h.kind == AUDIT_SEGMENT;
+/* How much of its first record a file has, which says where the chain goes on; -1: it is none. */
+static ssize_t read_start(int file, struct audit_header *h, uint8_t chain[AUDIT_HASH])
+{
+	uint8_t start[START_BYTES];
+	ssize_t n = pread(file, start, sizeof(start), 0);
+
+	if (n < (ssize_t)sizeof(start))
+		return n;
+	memcpy(h, start, sizeof(*h));
+	memcpy(chain, start + sizeof(*h), AUDIT_HASH);
+	return h->magic == AUDIT_MAGIC && h->kind == AUDIT_SEGMENT && h->size == sizeof(start)
+		       ? n
+		       : -1;
 }
 
-/* The newest file ends where its last whole record does; a part behind it is a power cut's. */
-static bool read_end(struct segments *s)
+/* Finds the newest file; *part is one whose first record was cut off by a power cut, or count. */
+static bool find_newest(struct segments *s, unsigned *part)
+{
+	uint8_t chain[AUDIT_HASH];
+	struct audit_header h;
+	bool found = false;
+
+	for (unsigned i = 0; i < s->count; i++) {
+		ssize_t n = read_start(s->file[i], &h, chain);
+
+		s->used[i] = n == (ssize_t)START_BYTES;
+		if (n < 0 || (n > 0 && !s->used[i] && *part < s->count) ||
+		    (s->used[i] && found && h.sequence == s->sequence))
+			return refuse(CHANGED);
+		if (n > 0 && !s->used[i]) {
+			*part = i;
+			s->torn = (uint64_t)n;
+		}
+		if (!s->used[i] || (found && h.sequence < s->sequence))
+			continue;
+		s->current = i;
+		s->sequence = h.sequence;
+		memcpy(s->chain, chain, sizeof(chain));
+		found = true;
+	}
+	return *part == s->count || *part == (found ? (s->current + 1) % s->count : 0) ||
+	       refuse(CHANGED);
+}
+
+/*
+ * Walks through the newest file, from the hash that it begins with. It ends where its last whole
+ * record does; a part behind it is a power cut's. What the head remembers must be among it.
+ */
+static bool read_end(struct segments *s, const struct audit_head *head)
 {
 	const uint8_t *at = NULL, *payload;
+	enum audit_verdict v = AUDIT_END;
+	bool other = false;
 	struct audit_header h;
-	enum audit_verdict v;
-	size_t done = 0;
 	struct stat st;
 
 	if (fstat(s->file[s->current], &st) == 0)
 		at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, s->file[s->current],
 			  0);
 	if (at == NULL || at == MAP_FAILED)
-		return fail(s->current, strerror(errno));
-	while ((v = audit_record_get(at + done, (size_t)st.st_size - done, &h, &payload,
-				     s->chain)) == AUDIT_GOOD) {
-		done += h.size;
-		s->sequence = h.sequence + 1;
-	}
+		return refuse(strerror(errno));
+	do {
+		other |= head->sequence + 1 == s->sequence &&
+			 memcmp(head->hash, s->chain, AUDIT_HASH) != 0;
+		v = audit_record_get(at + s->size, (size_t)st.st_size - s->size, &h, &payload,
+				     s->chain);
+		s->size += v == AUDIT_GOOD ? h.size : 0;
+	} while (v == AUDIT_GOOD && h.sequence == s->sequence++);
 	munmap((void *)(uintptr_t)at, (size_t)st.st_size);
-	if (v == AUDIT_GARBLED || v == AUDIT_BAD_HASH)
-		return fail(s->current,
-			    "the log was changed; `zwinger audit verify` says where. "
-			    "Move it away to begin a new one");
-	s->torn = (uint64_t)st.st_size - done;
-	s->size = done;
-	return ftruncate(s->file[s->current], (off_t)done) == 0 ||
-	       fail(s->current, "cannot be cut");
-}
-
-/* A log that was cut back behind what the head remembers was not cut by a power failure. */
-static bool check_head(const struct segments *s)
-{
-	struct audit_head h;
-
-	if (pread(s->head, &h, sizeof(h), 0) != (ssize_t)sizeof(h) || h.sequence < s->sequence)
-		return true;
-	log_error(
-		"the log ends before record %llu, which had been on the disk: records are missing. "
-		"Move it away to begin a new one",
-		(unsigned long long)h.sequence);
-	return false;
+	if (v != AUDIT_END && v != AUDIT_CUT)
+		return refuse(CHANGED);
+	s->torn += (uint64_t)st.st_size - s->size;
+	s->synced = s->size;
+	return !other || refuse(CHANGED);
 }
 
 bool segments_open(struct segments *s, int head, const int *files, unsigned count,
 		   const struct audit_settings *settings)
 {
-	uint64_t newest = 0, sequence;
-	bool found = false;
-	uint8_t chain[AUDIT_HASH];
+	struct audit_head h = { .sequence = UINT64_MAX };
+	ssize_t n = pread(head, &h, sizeof(h), 0);
+	unsigned part = count;
 
-	memset(s, 0, sizeof(*s));
-	s->segment_bytes =
-		settings->segment_bytes > SEGMENT_MIN ? settings->segment_bytes : SEGMENT_MIN;
-	s->reuse = settings->keep_bytes != 0;
-	s->count = count;
-	s->head = head;
+	*s = (struct segments){ .head = head,
+				.count = count,
+				.segment_bytes = settings->segment_bytes != 0
+							 ? settings->segment_bytes
+							 : SEGMENT_DEFAULT,
+				.reuse = settings->keep_bytes != 0,
+				.headless = n == 0 };
+	memcpy(s->file, files, count * sizeof(*files));
 	if (flock(s->head, LOCK_EX | LOCK_NB) < 0)
-		return fail(0, "another auditor writes this log");
-	for (unsigned i = 0; i < count; i++) {
-		s->file[i] = files[i];
-		s->used[i] = read_start(s->file[i], &sequence, chain);
-		if (s->used[i] && (!found || sequence >= newest)) {
-			newest = sequence;
-			s->current = i;
-			memcpy(s->chain, chain, sizeof(chain));
-			found = true;
-		}
-	}
-	return !found || (read_end(s) && check_head(s));
+		return refuse("another auditor writes it");
+	if (!find_newest(s, &part) || (s->used[s->current] && !read_end(s, &h)))
+		return false;
+	/* Of what has been on the disk, the head says how far it went. */
+	if (s->headless ? s->sequence > FIRST_RECORDS
+			: n != (ssize_t)sizeof(h) || h.sequence >= s->sequence)
+		return refuse("its head or its end is missing. Move it away to begin anew");
+	if ((part < count && ftruncate(s->file[part], 0) < 0) ||
+	    ftruncate(s->file[s->current], (off_t)s->size) < 0)
+		return refuse(strerror(errno));
+	return true;
 }
 
-bool segments_append(struct segments *s, const uint8_t *records, size_t len)
+static bool write_at(int file, const uint8_t *bytes, size_t len, uint64_t at)
 {
-	size_t done = 0;
-	ssize_t n = 0;
+	for (size_t done = 0; done < len;) {
+		ssize_t n = pwrite(file, bytes + done, len - done, (off_t)(at + done));
 
-	while (done < len) {
-		n = pwrite(s->file[s->current], records + done, len - done,
-			   (off_t)(s->size + done));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
+		if (n <= 0) /* no signal interrupts it: none is handled */
+			return false;
 		done += (size_t)n;
 	}
-	if (done < len) {
-		/* No part of a record stays; should even this fail, the next append writes over it. */
-		(void)!ftruncate(s->file[s->current], (off_t)s->size);
-		return false;
-	}
-	s->size += len;
-	s->used[s->current] = true;
-	s->unsynced = true;
 	return true;
+}
+
+/*
+ * A kernel that has failed to write pages to the disk says so once and takes them for written. So
+ * what it may have lost is given to it again, from its own memory.
+ */
+static bool write_again(const struct segments *s)
+{
+	uint8_t block[4096];
+	ssize_t n;
+
+	for (uint64_t at = s->synced; at < s->size; at += (uint64_t)n) {
+		n = pread(s->file[s->current], block, sizeof(block), (off_t)at);
+		if (n <= 0 || !write_at(s->file[s->current], block, (size_t)n, at))
+			return false;
+	}
+	return true;
+}
+
+bool segments_append(struct segments *s, const struct segments_batch *b, bool sync)
+{
+	struct segments after = *s;
+
+	after.size += b->len;
+	after.sequence += b->count;
+	memcpy(after.chain, b->chain, sizeof(after.chain));
+	after.used[s->current] = true;
+	if (write_at(s->file[s->current], b->records, b->len, s->size) &&
+	    (!sync || segments_sync(&after))) {
+		*s = after;
+		return true;
+	}
+	s->doubtful = after.doubtful;
+	/* No part of a record stays; should even this fail, the next append writes over it. */
+	(void)!ftruncate(s->file[s->current], (off_t)s->size);
+	return false;
 }
 
 /* A segment goes on from the hash before it: so the first record of a file is made and checked. */
@@ -136,17 +182,12 @@ static bool begin(struct segments *s, uint64_t time_ns)
 					.time_ns = time_ns,
 					.kind = AUDIT_SEGMENT,
 					.channel = AUDIT_NO_CHANNEL };
-	uint8_t record[AUDIT_RECORD_MAX], before[AUDIT_HASH];
-	size_t len;
+	uint8_t record[START_BYTES];
+	struct segments_batch b = { .records = record, .count = 1 };
 
-	memcpy(before, s->chain, sizeof(before));
-	len = audit_record_put(record, h, before, sizeof(before), s->chain);
-	if (segments_append(s, record, len)) {
-		s->sequence++;
-		return true;
-	}
-	memcpy(s->chain, before, sizeof(before));
-	return false;
+	memcpy(b.chain, s->chain, sizeof(b.chain));
+	b.len = audit_record_put(record, h, s->chain, sizeof(s->chain), b.chain);
+	return segments_append(s, &b, false);
 }
 
 bool segments_rotate(struct segments *s, uint64_t time_ns)
@@ -161,7 +202,8 @@ bool segments_rotate(struct segments *s, uint64_t time_ns)
 	    ftruncate(s->file[next], 0) < 0)
 		return false;
 	s->current = next;
-	s->size = 0;
+	s->used[next] = false;
+	s->size = s->synced = 0;
 	return begin(s, time_ns);
 }
 
@@ -169,12 +211,17 @@ bool segments_sync(struct segments *s)
 {
 	struct audit_head h = { .sequence = s->sequence - 1 };
 
-	if (!s->unsynced)
+	if (s->synced == s->size)
 		return true;
-	memcpy(h.hash, s->chain, sizeof(h.hash));
-	if (fdatasync(s->file[s->current]) < 0 ||
-	    pwrite(s->head, &h, sizeof(h), 0) != (ssize_t)sizeof(h))
+	if (s->doubtful && !write_again(s))
 		return false;
-	s->unsynced = false;
+	s->doubtful = fdatasync(s->file[s->current]) < 0;
+	memcpy(h.hash, s->chain, sizeof(h.hash));
+	if (s->doubtful || !write_at(s->head, (const uint8_t *)&h, sizeof(h), 0))
+		return false;
+	/* From then on a log without a head was not left by a power cut. */
+	if (s->headless)
+		s->headless = fdatasync(s->head) < 0;
+	s->synced = s->size;
 	return true;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define FRAME_MS  16
+#define GAP_MS	  3000 /* unwatched for so long: the person may not have seen the screen */
 #define QUIET_MS  1000 /* after a question without a key, until keys are the guest's again */
 #define ASKERS	  8
 #define ATTENTION (']' | 4u << 24) /* Ctrl-], as code and modifiers together */
@@ -23,8 +24,11 @@ static struct {
 	struct {
 		struct critical_end *question, *answer;
 		struct prompt_asker past;
+		struct prompt_message call;
+		uint64_t call_since_ms;
 	} asker[ASKERS];
 	unsigned asker_count;
+	unsigned caller; /* whose call the strip and the menu are about */
 	struct critical_end *keys;
 	const struct grid *grid;
 	int grid_bell;
@@ -36,25 +40,42 @@ static struct {
 	bool changed;	  /* the screen is not as it should be */
 	bool unseen;	  /* ... and the question on it has not been presented since */
 	bool leaving;	  /* the person detaches */
+	bool trusted;	  /* `screen` says that the guest does not have the keyboard */
+	bool lent;	  /* all of the person's screen says that it has */
 	uint64_t hold_ms; /* until then keys are nobody's: they may be meant for a question */
 	bool audit_stopped;
 	uint64_t drawn_ms; /* when it was drawn last */
 
 	struct prompt_state prompt;
-	unsigned call_asker; /* whose call `call` is */
-	struct prompt_message call;
-	uint64_t call_since_ms;
-	bool waits; /* an asker has been told to wait for the person to look */
+	uint64_t seen_ms; /* when the clock was looked at last */
+	bool waits;	  /* an asker has been told to wait for the person to look */
 } d;
 
 static struct log_limit refusals, lost_answers;
+
+/* What is on the screen is not what the person has seen so far: keys count after that time again,
+ * and what was typed is forgotten. */
+static void disturb(void)
+{
+	prompt_hidden(&d.prompt);
+	d.unseen = d.changed = true;
+}
+
+/* The machine may have slept, or the clock was set: whoever is there now has to see first. */
+static uint64_t notice(uint64_t now)
+{
+	if (now < d.seen_ms || now - d.seen_ms > GAP_MS)
+		disturb();
+	d.seen_ms = now;
+	return now;
+}
 
 static uint64_t now_ms(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return notice((uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000);
 }
 
 /* Answers. */
@@ -89,10 +110,11 @@ static void end_question(enum answer_type type)
 	d.changed = true;
 }
 
-/* The one who asked takes it back, or is gone: nobody is answered. */
+/* The one who asked takes it back, or is gone: nobody is answered. But it was a question without
+ * a yes: to ask and to withdraw is no way to ask without end. */
 static void drop_question(void)
 {
-	d.prompt.stands = false;
+	prompt_done(&d.prompt, &d.asker[d.prompt.asker].past, false, now_ms());
 	d.hold_ms = now_ms() + QUIET_MS;
 	d.changed = true;
 }
@@ -106,19 +128,22 @@ static const char *asker_name(unsigned i)
 
 static void draw(uint64_t now)
 {
+	const struct prompt_message *call = &d.asker[d.caller].call;
 	struct strip strip = {
 		.guest = d.settings.guest,
 		.trusted = d.menu || d.prompt.stands || now < d.hold_ms,
 		.answered = !d.menu && !d.prompt.stands,
 		.asker = d.prompt.stands ? asker_name(d.prompt.asker) : NULL,
 		.audit_stopped = d.audit_stopped,
-		.call_state = d.call.call_state,
-		.number = d.call.number,
-		.call_s = (now - d.call_since_ms) / 1000,
+		.waits = d.waits,
+		.call_state = call->call_state,
+		.number = call->number,
+		.call_s = (now - d.asker[d.caller].call_since_ms) / 1000,
 	};
 	bool fits = true;
 
 	draw_clear(&d.screen);
+	d.trusted = true;
 	if (d.small) {
 		page_small(&d.screen);
 		return;
@@ -127,6 +152,8 @@ static void draw(uint64_t now)
 		fits = page_question(&d.screen, &d.prompt, strip.asker, d.settings.phrase, now);
 	else if (d.menu)
 		page_menu(&d.screen, &strip, d.waits);
+	else if (strip.trusted)
+		page_gone(&d.screen);
 	else
 		draw_guest(&d.screen, d.grid);
 	if (!fits) {
@@ -136,6 +163,7 @@ static void draw(uint64_t now)
 		strip.asker = NULL;
 	}
 	page_strip(&d.screen, &strip);
+	d.trusted = strip.trusted;
 }
 
 static void lose(const char *why)
@@ -152,7 +180,7 @@ static void detach(void)
 		return;
 	d.backend->close();
 	d.backend = NULL;
-	d.menu = false;
+	d.menu = d.lent = false;
 	memset(&d.screen, 0, sizeof(d.screen));
 	if (d.prompt.stands) {
 		prompt_hidden(&d.prompt);
@@ -165,6 +193,7 @@ static void present(uint64_t now)
 	draw(now);
 	d.drawn_ms = now;
 	d.changed = false;
+	d.lent &= !d.trusted;
 	if (!d.backend->show(&d.screen)) {
 		lose("the screen is lost");
 		return;
@@ -173,9 +202,12 @@ static void present(uint64_t now)
 		d.changed = true; /* until it is really there */
 		return;
 	}
+	d.lent = !d.trusted;
 	if (d.unseen && d.prompt.stands && !d.small) {
 		prompt_presented(&d.prompt, now);
-		answer(d.prompt.asker, ANSWER_SHOWN, &d.prompt.asks);
+		if (!d.prompt.shown)
+			answer(d.prompt.asker, ANSWER_SHOWN, &d.prompt.asks);
+		d.prompt.shown = true;
 		d.unseen = false;
 		d.changed = true;
 	}
@@ -196,9 +228,7 @@ static void resized(unsigned rows, unsigned columns)
 	d.screen.columns = columns < 1			  ? 1
 			   : columns > SCREEN_COLUMNS_MAX ? SCREEN_COLUMNS_MAX
 							  : columns;
-	if (d.prompt.stands)
-		prompt_hidden(&d.prompt);
-	d.unseen = d.changed = true;
+	disturb();
 	if (d.small)
 		end_question(ANSWER_TIMEOUT);
 	else
@@ -228,24 +258,29 @@ static void during_call(enum answer_type type, uint32_t tone)
 {
 	const struct prompt_answer a = { .type = type, .tone = tone };
 
-	if (d.call.call_state != CALL_NONE)
-		send_answer(d.call_asker, &a);
+	if (d.asker[d.caller].call.call_state != CALL_NONE)
+		send_answer(d.caller, &a);
+}
+
+static void close_menu(void)
+{
+	d.menu = d.waits = false;
 }
 
 static void key_for_menu(const struct key *k)
 {
 	if (k->code == GRID_KEY_ESCAPE || (k->code | k->modifiers << 24) == ATTENTION) {
-		d.menu = false;
+		close_menu();
 	} else if (k->modifiers != 0 || k->code > 0x7e) {
 		return;
 	} else if (k->code == 'd') {
 		lose("detached");
 	} else if (k->code == ']') {
 		tell_terminal(GRID_KEY, ']', 4);
-		d.menu = false;
+		close_menu();
 	} else if (k->code == 'h') {
 		during_call(ANSWER_HANGUP, 0);
-	} else if (d.call.call_state == CALL_CONNECTED && k->code != 0 &&
+	} else if (d.asker[d.caller].call.call_state == CALL_CONNECTED && k->code != 0 &&
 		   strchr("0123456789*#ABCD", (int)k->code) != NULL) {
 		during_call(ANSWER_TONE, k->code);
 	}
@@ -263,17 +298,15 @@ static void key(const struct key *k)
 	if (k->action == KEY_RELEASED)
 		return;
 	if (d.menu) {
-		key_for_menu(k);
+		if (k->action == KEY_PRESSED) /* a key held down is one tone */
+			key_for_menu(k);
 	} else if ((k->code | k->modifiers << 24) == ATTENTION) {
 		d.menu = true;
-		d.waits = false;
-		for (unsigned i = 0; i < d.asker_count; i++) {
-			d.waits |= d.asker[i].past.nos >= PROMPT_NOS_MAX;
+		for (unsigned i = 0; i < d.asker_count; i++)
 			d.asker[i].past.nos = 0; /* the person looks */
-		}
 	} else if (now_ms() < d.hold_ms) {
 		d.hold_ms = now_ms() + QUIET_MS;
-	} else {
+	} else if (d.lent) {
 		tell_terminal(GRID_KEY, k->code, k->modifiers);
 	}
 }
@@ -281,6 +314,17 @@ static void key(const struct key *k)
 static const struct backend_events events = { .key = key, .resized = resized, .lost = lose };
 
 /* Questions. */
+
+/* A call stays on the strip until it ends; nobody else's takes its place. */
+static void set_call(unsigned i, const struct prompt_message *m)
+{
+	if (m->call_state == CALL_CONNECTED && d.asker[i].call.call_state != CALL_CONNECTED)
+		d.asker[i].call_since_ms = now_ms();
+	d.asker[i].call = *m;
+	for (i = 0; i < d.asker_count && d.asker[d.caller].call.call_state == CALL_NONE; i++)
+		d.caller = i;
+	disturb();
+}
 
 static void hear(unsigned i, const struct prompt_message *m)
 {
@@ -296,24 +340,22 @@ static void hear(unsigned i, const struct prompt_message *m)
 	case PROMPT_ACCEPT:
 		at_once = prompt_ask(&d.prompt, &d.asker[i].past, i, m, now_ms());
 		if (at_once != 0) {
+			d.waits |= d.asker[i].past.nos >= PROMPT_NOS_MAX;
+			d.changed = true;
 			answer(i, at_once, m);
 			return;
 		}
 		d.menu = false;
-		d.unseen = true;
+		disturb();
 		break;
 	case PROMPT_WITHDRAW:
 		if (d.prompt.stands && d.prompt.asker == i && d.prompt.asks.id == m->id)
 			drop_question();
 		break;
 	case PROMPT_CALL:
-		if (m->call_state == CALL_CONNECTED && d.call.call_state != CALL_CONNECTED)
-			d.call_since_ms = now_ms();
-		d.call = *m;
-		d.call_asker = i;
+		set_call(i, m);
 		break;
 	}
-	d.changed = true;
 }
 
 static void look_at_audit(void)
@@ -323,26 +365,26 @@ static void look_at_audit(void)
 	for (unsigned i = 0; i < d.asker_count; i++)
 		stopped |= d.asker[i].question->open &&
 			   chan_log_state(&d.asker[i].question->reader) == CHAN_LOG_STOPPED;
-	d.changed |= stopped != d.audit_stopped;
+	if (stopped != d.audit_stopped)
+		disturb();
 	d.audit_stopped = stopped;
 }
 
 void display_notified(struct critical_end *end)
 {
+	static const struct prompt_message no_call;
 	struct prompt_message m;
 
 	for (unsigned i = 0; i < d.asker_count; i++) {
 		if (end != d.asker[i].question && end != d.asker[i].answer)
 			continue;
-		if (!end->open) {
-			if (d.prompt.stands && d.prompt.asker == i)
-				drop_question();
-			if (d.call_asker == i)
-				memset(&d.call, 0, sizeof(d.call));
-			d.changed = true;
-		}
 		while (end == d.asker[i].question && critical_recv(end, &m) == CHAN_OK)
 			hear(i, &m);
+		if (!end->open) { /* by the launcher, or because it has just proved broken */
+			if (d.prompt.stands && d.prompt.asker == i)
+				drop_question();
+			set_call(i, &no_call);
+		}
 	}
 	/* A terminal that begins anew does not know the size. */
 	if (end == d.keys && end->open && d.backend != NULL && !d.small)
@@ -379,6 +421,7 @@ uint64_t display_tick(uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
 
+	notice(now);
 	if (prompt_time(&d.prompt, now) == PROMPT_TIMED_OUT)
 		end_question(ANSWER_TIMEOUT);
 	if (d.backend != NULL && d.changed && now - d.drawn_ms >= FRAME_MS)
@@ -389,7 +432,8 @@ uint64_t display_tick(uint64_t now)
 		next = d.drawn_ms + FRAME_MS;
 	/* What is counted in seconds on the screen; and when keys begin to count. */
 	else if (d.backend != NULL &&
-		 (d.prompt.stands || d.call.call_state == CALL_CONNECTED || d.hold_ms != 0)) {
+		 (d.prompt.stands || d.asker[d.caller].call.call_state == CALL_CONNECTED ||
+		  d.hold_ms != 0)) {
 		if (now >= d.hold_ms)
 			d.hold_ms = 0;
 		next = now + 250;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* No two differ in fewer than two of their 25 blocks; zero is slashed, one has a foot. */
+/* No two differ in fewer than four of their 25 blocks; zero is slashed, one has a foot. */
 static const char digits[11][DIGIT_ROWS][DIGIT_COLUMNS] = {
 	{ "#####", "#  ##", "# # #", "##  #", "#####" },
 	{ "  #  ", " ##  ", "  #  ", "  #  ", " ### " },
@@ -29,7 +29,8 @@ static void put(struct screen *s, unsigned row, unsigned column, uint32_t glyph,
 {
 	if (row < s->rows && column < s->columns)
 		s->cell[row][column] =
-			(struct screen_cell){ .glyph = glyph, .style = (uint8_t)style };
+			(struct screen_cell){ .glyph = draw_has_glyph(glyph) ? glyph : UNKNOWN,
+					      .style = (uint8_t)style };
 }
 
 void draw_clear(struct screen *s)

@@ -5,20 +5,35 @@
 #include <string.h>
 
 #define LEFT  4 /* where text begins */
-#define WIDTH 73
 
-static void call_text(const struct strip *t, char text[64])
+/* With its number, or without. */
+static void call_text(const struct strip *t, bool whole, char text[64])
 {
+	const char *number;
+
 	text[0] = '\0';
+	if (t->call_state == CALL_NONE)
+		return;
+	number = t->number[0] != '\0' ? t->number : "unknown";
 	if (t->call_state == CALL_DIALLING)
-		snprintf(text, 64, "dialling %s", t->number);
+		snprintf(text, 64, "dialling%s%s", whole ? " " : "", whole ? number : "");
 	if (t->call_state == CALL_RINGING)
-		snprintf(text, 64, "call from %s",
-			 t->number[0] != '\0' ? t->number : "unknown");
+		snprintf(text, 64, "call%s%s", whole ? " from " : " waits",
+			 whole ? number : "");
 	if (t->call_state == CALL_CONNECTED)
-		snprintf(text, 64, "call %s %llu:%02llu", t->number,
-			 (unsigned long long)(t->call_s / 60),
+		snprintf(text, 64, "call %s%s%llu:%02llu", whole ? number : "",
+			 whole ? " " : "", (unsigned long long)(t->call_s / 60),
 			 (unsigned long long)(t->call_s % 60));
+}
+
+/* What the strip says beside its owner. */
+static void news_text(const struct strip *t, bool whole, char text[64])
+{
+	call_text(t, whole, text);
+	if (t->audit_stopped)
+		snprintf(text, 64, "AUDIT STOPPED%s", whole ? ": nothing passes" : "");
+	else if (text[0] == '\0' && !t->trusted)
+		snprintf(text, 64, t->waits ? "questions held back: Ctrl-]" : "Ctrl-]: menu");
 }
 
 void page_strip(struct screen *s, const struct strip *t)
@@ -36,11 +51,10 @@ void page_strip(struct screen *s, const struct strip *t)
 	else
 		snprintf(owner, sizeof(owner), " keyboard: %s (not trusted)", t->guest);
 	draw_text(s, 0, 0, style, owner);
-	call_text(t, right);
-	if (right[0] == '\0')
-		snprintf(right, sizeof(right), "%s", t->trusted ? "" : "Ctrl-]: menu");
-	if (t->audit_stopped)
-		snprintf(right, sizeof(right), "AUDIT STOPPED: nothing passes");
+	/* The owner is never covered, and no number is cut: what is too long is said shorter. */
+	news_text(t, true, right);
+	if (strlen(owner) + strlen(right) + 2 > s->columns)
+		news_text(t, false, right);
 	draw_text(s, 0, s->columns - 1 - (unsigned)strlen(right),
 		  t->audit_stopped ? STYLE_WARNING : style, right);
 }
@@ -143,7 +157,7 @@ void page_menu(struct screen *s, const struct strip *t, bool waits)
 
 	draw_clear(s);
 	draw_text(s, 2, LEFT, STYLE_STRONG, "Zwinger");
-	call_text(t, text);
+	call_text(t, true, text);
 	if (text[0] != '\0') {
 		draw_text(s, row, LEFT, STYLE_VALUE, text);
 		draw_text(s, row + 2, LEFT, STYLE_LABEL, "h            hang up");
@@ -159,6 +173,14 @@ void page_menu(struct screen *s, const struct strip *t, bool waits)
 		draw_text(
 			s, row + 4, LEFT, STYLE_LABEL,
 			"Questions were held back after many a no; from now on they are shown again.");
+}
+
+void page_gone(struct screen *s)
+{
+	draw_clear(s);
+	draw_text(s, 5, LEFT, STYLE_STRONG, "The question has gone.");
+	draw_text(s, 7, LEFT, STYLE_LABEL,
+		  "The guest gets the keyboard when no key was pressed for a second.");
 }
 
 void page_small(struct screen *s)

@@ -13,7 +13,8 @@ struct strip {
 	bool trusted;	   /* the display has it itself */
 	const char *asker; /* whose question stands, or NULL */
 	bool answered;	   /* it has it only because a question has just gone */
-	bool audit_stopped, small;
+	bool audit_stopped;
+	bool waits;	     /* questions are held back until the person looks */
 	uint32_t call_state; /* enum call_state */
 	const char *number;  /* of the call */
 	uint64_t call_s;
@@ -26,6 +27,9 @@ bool page_question(struct screen *s, const struct prompt_state *p, const char *a
 		   const char *phrase, uint64_t now_ms);
 
 void page_menu(struct screen *s, const struct strip *t, bool waits);
+
+/* Between a question and the guest's screen: under the trusted strip is nothing of the guest's. */
+void page_gone(struct screen *s);
 
 /* The whole screen is one line: it is too small for anything that could be trusted. */
 void page_small(struct screen *s);

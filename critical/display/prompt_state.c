@@ -69,6 +69,7 @@ enum answer_type prompt_ask(struct prompt_state *p, struct prompt_asker *a, unsi
 		    now_ms < a->backoff[i].until_ms)
 			return ANSWER_BACKOFF;
 	p->stands = true;
+	p->shown = false;
 	p->asker = index;
 	p->asks = *m;
 	p->typed = 0;

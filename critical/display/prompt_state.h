@@ -35,6 +35,7 @@ enum prompt_outcome { PROMPT_STANDS, PROMPT_YES, PROMPT_NO, PROMPT_TIMED_OUT };
 
 struct prompt_state {
 	bool stands;
+	bool shown;	/* it has been on the screen, and the asker knows */
 	unsigned asker; /* index, the caller's */
 	struct prompt_message asks;
 	uint64_t due_ms;   /* no answer by then is a No */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The back end for a terminal that somebody attached: any tty, tmux, ssh. ECMA-48 sequences. */
 #include "backend.h"
+#include "bug.h"
 #include "critical.h"
 #include "log.h"
 
@@ -13,7 +14,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define OUT_SIZE  (256u << 10)
+/* A frame in which each cell has a place, a look and a glyph of its own: it always fits, so that
+ * nothing is left out and no sequence is cut in two. */
+#define CELL_MAX  (10 + 18 + 3)
+#define OUT_SIZE  (SCREEN_ROWS_MAX * SCREEN_COLUMNS_MAX * CELL_MAX + 128)
 #define PASTE_END 201
 
 static struct {
@@ -23,7 +27,7 @@ static struct {
 	struct screen shown; /* what the terminal shows once `out` is written */
 	bool fresh;	     /* it shows nothing of ours yet */
 	char out[OUT_SIZE];
-	size_t out_len;
+	size_t out_len, out_sent;
 	char escape[16]; /* a sequence of keys that has begun */
 	size_t escape_len;
 	bool pasting;
@@ -33,10 +37,9 @@ static struct {
 
 static void put(const char *text, size_t len)
 {
-	if (len <= sizeof(t.out) - t.out_len) {
-		memcpy(t.out + t.out_len, text, len);
-		t.out_len += len;
-	}
+	BUG_ON(len > sizeof(t.out) - t.out_len);
+	memcpy(t.out + t.out_len, text, len);
+	t.out_len += len;
 }
 
 static void put_text(const char *text)
@@ -46,16 +49,17 @@ static void put_text(const char *text)
 
 static bool flush(void)
 {
-	while (t.out_len > 0) {
-		ssize_t n = write(t.tty, t.out, t.out_len);
+	while (t.out_sent < t.out_len) {
+		ssize_t n = write(t.tty, t.out + t.out_sent, t.out_len - t.out_sent);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
 		if (n <= 0)
 			return false;
-		t.out_len -= (size_t)n;
-		memmove(t.out, t.out + n, t.out_len);
+		t.out_sent += (size_t)n;
 	}
+	if (t.out_sent == t.out_len)
+		t.out_sent = t.out_len = 0;
 	critical_watch(t.tty, t.out_len > 0 ? POLLIN | POLLOUT : POLLIN);
 	return true;
 }
@@ -77,9 +81,14 @@ static void put_glyph(uint32_t c)
 static void put_style(const struct screen_cell *c)
 {
 	static const char *const looks[STYLES] = {
-		[STYLE_GUEST] = "",	  [STYLE_STRIP] = ";4",	 [STYLE_STRIP_TRUSTED] = ";1;7",
-		[STYLE_LABEL] = "",	  [STYLE_STRONG] = ";1", [STYLE_VALUE] = ";1",
-		[STYLE_WARNING] = ";1;7", [STYLE_DIM] = ";2",
+		[STYLE_GUEST] = "",
+		[STYLE_STRIP] = ";4",
+		[STYLE_STRIP_TRUSTED] = ";1;7",
+		[STYLE_LABEL] = "",
+		[STYLE_STRONG] = ";1",
+		[STYLE_VALUE] = ";1;4",
+		[STYLE_WARNING] = ";1;4;7",
+		[STYLE_DIM] = ";2",
 	};
 	unsigned front = c->colour & 15, back = c->colour >> 4;
 	char text[32];
@@ -87,7 +96,7 @@ static void put_style(const struct screen_cell *c)
 	put_text("\033[0");
 	put_text(looks[c->style < STYLES ? c->style : STYLE_LABEL]);
 	if (c->style == STYLE_GUEST && c->colour != 7) {
-		/* 30-37 and 40-47, or 90-97 and 100-107; the console's order is not ECMA-48's. */
+		/* 30-37 and 40-47, or 90-97 and 100-107. */
 		snprintf(text, sizeof(text), ";%u;%u", front < 8 ? 30 + front : 82 + front,
 			 back < 8 ? 40 + back : 92 + back);
 		put_text(text);
@@ -194,7 +203,13 @@ static void sequence(const char *text, size_t len)
 	char end = text[len - 1];
 	size_t i = 0;
 
-	for (; i < len && text[i] >= '0' && text[i] <= '9'; i++)
+	if (len == 2 && text[0] == '[' && end >= 'A' &&
+	    end <= 'E') { /* a Linux console's F1 to F5 */
+		key(GRID_KEY_F1 + (uint32_t)(end - 'A'), 0);
+		return;
+	}
+
+	for (; i < len && i < 4 && text[i] >= '0' && text[i] <= '9'; i++)
 		number = number * 10 + (unsigned)(text[i] - '0');
 	if (i + 1 < len && text[i] == ';')
 		modifier = (unsigned)(text[i + 1] - '1') & 7;
@@ -250,20 +265,26 @@ static void typed(uint8_t byte, bool last)
 			character(byte);
 		return;
 	}
+	if (t.escape_len == 1 && byte == 0x1b) { /* of two escapes the first was the key */
+		key(GRID_KEY_ESCAPE, 0);
+		t.escape_len = last ? 0 : 1;
+		return;
+	}
 	if (t.escape_len == 1 && byte != '[' && byte != 'O') {
 		t.escape_len = 0; /* Alt and a key */
 		if (byte >= ' ' && byte < 0x7f)
 			key(byte, 2);
 		return;
 	}
+	if (t.escape_len == sizeof(t.escape)) /* too long: nothing of it is a character */
+		t.escape_len--;
 	t.escape[t.escape_len++] = (char)byte;
-	if (t.escape_len > 2 && byte >= 0x40 && byte <= 0x7e) {
+	if (t.escape_len > 2 && byte >= 0x40 && byte <= 0x7e &&
+	    (t.escape_len > 3 || byte != '[')) {
 		size_t len = t.escape_len;
 
 		t.escape_len = 0;
 		sequence(t.escape + 2, len - 2);
-	} else if (t.escape_len == sizeof(t.escape)) {
-		t.escape_len = 0;
 	}
 }
 
@@ -307,7 +328,8 @@ static void ready(int fd, short revents)
 
 static void leave(void)
 {
-	static const char tidy[] = "\033[0m\033[2J\033[H\033[?2004l\033[?1049l\033[?25h";
+	static const char tidy[] =
+		"\033[0m\033[2J\033[H\033[?7h\033[?2004l\033[?1049l\033[?25h";
 
 	if (t.tty < 0)
 		return;
@@ -322,7 +344,7 @@ static void leave(void)
 	explicit_bzero(t.out, sizeof(t.out));
 	explicit_bzero(&t.shown, sizeof(t.shown));
 	t.tty = t.client = -1;
-	t.out_len = t.escape_len = 0;
+	t.out_len = t.out_sent = t.escape_len = 0;
 	t.pasting = false;
 }
 
@@ -356,7 +378,8 @@ const struct backend *terminal_open(int tty, int client, const struct backend_ev
 	(void)fcntl(tty, F_SETFL, t.flags | O_NONBLOCK);
 	critical_watch(tty, POLLIN);
 	critical_watch(client, POLLIN);
-	put_text("\033[?1049h\033[?2004h");
+	/* Without line wrap nothing can scroll row 0 away, however small the terminal has become. */
+	put_text("\033[?1049h\033[?2004h\033[?7l");
 	measure();
 	(void)flush(); /* if it takes nothing, ready() hears of it */
 	return &backend;

@@ -5,58 +5,24 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-static enum reader_status bad(struct reader *r, const char *what)
+static enum reader_status bad(struct reader *r, uint64_t record, const char *what)
 {
-	snprintf(r->why, sizeof(r->why), "record %llu (audit-%02u, byte %zu): %s",
-		 (unsigned long long)r->next, r->current, r->done, what);
+	snprintf(r->why, sizeof(r->why), "record %llu (audit-%02u, byte %llu): %s",
+		 (unsigned long long)record, r->current, (unsigned long long)r->done, what);
 	return READER_BAD;
 }
 
-static void find_firsts(struct reader *r)
+/* The number that a file's first record bears, whatever else is wrong with it. False: empty. */
+static bool read_begin(const struct reader *r, unsigned file, uint64_t *begin)
 {
-	for (unsigned i = 0; i < AUDIT_SEGMENTS; i++) {
-		struct audit_header h;
+	struct audit_header h = { 0 };
+	ssize_t n = r->file[file] < 0 ? 0 : pread(r->file[file], &h, sizeof(h), 0);
 
-		r->first[i] = UINT64_MAX;
-		if (r->file[i] >= 0 &&
-		    pread(r->file[i], &h, sizeof(h), 0) == (ssize_t)sizeof(h))
-			r->first[i] = h.sequence;
-	}
-}
-
-/* The file whose first record is the oldest that is not before `from`; false: none. */
-static bool find_file(const struct reader *r, uint64_t from, unsigned *found)
-{
-	uint64_t best = UINT64_MAX;
-
-	for (unsigned i = 0; i < AUDIT_SEGMENTS; i++)
-		if (r->first[i] >= from && r->first[i] < best) {
-			best = r->first[i];
-			*found = i;
-		}
-	return best != UINT64_MAX;
-}
-
-/* The whole of the current file as it is now. */
-static bool map_file(struct reader *r)
-{
-	struct stat st;
-	void *map;
-
-	if (r->map != NULL)
-		munmap((void *)(uintptr_t)r->map, r->size);
-	r->map = NULL;
-	if (fstat(r->file[r->current], &st) < 0 || st.st_size == 0)
-		return false;
-	r->size = (size_t)st.st_size;
-	map = mmap(NULL, r->size, PROT_READ, MAP_PRIVATE, r->file[r->current], 0);
-	if (map != MAP_FAILED)
-		r->map = map;
-	return r->map != NULL;
+	/* A part of a header says nothing; it is to be found cut short where it is expected. */
+	*begin = n == (ssize_t)sizeof(h) ? h.sequence : r->next;
+	return n > 0;
 }
 
 bool reader_open(struct reader *r, const char *directory)
@@ -66,48 +32,109 @@ bool reader_open(struct reader *r, const char *directory)
 	char name[16];
 
 	memset(r, 0, sizeof(*r));
-	r->directory = directory;
 	if (d < 0) {
 		snprintf(r->why, sizeof(r->why), "%.200s: %s", directory, strerror(errno));
 		return false;
 	}
+	/* The head first: what it remembers is in the files by then. */
+	r->head_file = openat(d, AUDIT_HEAD_FILE, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	for (unsigned i = 0; i < AUDIT_SEGMENTS; i++) {
 		snprintf(name, sizeof(name), "audit-%02u", i);
-		r->file[i] = openat(d, name, O_RDONLY | O_CLOEXEC);
+		r->file[i] = openat(d, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		any |= r->file[i] >= 0;
 	}
 	close(d);
 	if (!any)
 		snprintf(r->why, sizeof(r->why), "%.200s: no audit log is in there", directory);
+	else
+		reader_begin(r);
 	return any;
 }
 
-/* The next file, which must go on where this one ended. */
-static enum reader_status next_file(struct reader *r)
+void reader_begin(struct reader *r)
 {
-	unsigned found;
+	r->headless =
+		pread(r->head_file, &r->head, sizeof(r->head), 0) != (ssize_t)sizeof(r->head);
+}
 
-	find_firsts(r);
-	if (!find_file(r, r->begun ? r->next : 0, &found))
-		return READER_END;
-	if (r->begun && r->first[found] != r->next)
-		return bad(r, "missing: the next file begins later; records were removed");
-	r->current = found;
-	r->next = r->first[found];
-	r->done = 0;
-	if (!map_file(r))
-		return bad(r, "cannot be read");
-	/* The oldest file that is kept is believed about the hash before it. */
-	if (!r->begun && r->size >= sizeof(struct audit_header) + AUDIT_HASH)
-		memcpy(r->chain, r->map + sizeof(struct audit_header), AUDIT_HASH);
-	r->begun = true;
+/*
+ * Files are used in turn. So if the oldest that is kept is not the log's first, it comes right
+ * behind the newest; at most one that was emptied just now is between them.
+ */
+static bool oldest_follows_newest(const struct reader *r, unsigned oldest, unsigned newest)
+{
+	unsigned count = 0, behind;
+	uint64_t begin;
+
+	for (unsigned i = 0; i < AUDIT_SEGMENTS; i++)
+		if (r->file[i] >= 0)
+			count = i + 1;
+	behind = (newest + 1) % count;
+	if (behind != oldest && r->file[behind] >= 0 && !read_begin(r, behind, &begin))
+		behind = (behind + 1) % count;
+	return behind == oldest;
+}
+
+/* Of the files that were not read as they are now, the one that begins first. False: none. */
+static bool find_next(const struct reader *r, unsigned *found, uint64_t *least,
+		      unsigned *newest)
+{
+	uint64_t begin, most = 0;
+	bool any = false;
+
+	for (unsigned i = 0; i < AUDIT_SEGMENTS; i++) {
+		if (!read_begin(r, i, &begin))
+			continue;
+		if (begin >= most) {
+			most = begin;
+			*newest = i;
+		}
+		if ((r->read[i] && r->begin[i] == begin) || (any && begin >= *least))
+			continue;
+		*least = begin;
+		*found = i;
+		any = true;
+	}
+	return any;
+}
+
+/* Goes on with a file, which must begin where the one before it ended. */
+static enum reader_status enter(struct reader *r, unsigned file, uint64_t begin,
+				unsigned newest)
+{
+	if (r->segments == 0) {
+		if (begin != 0 && !oldest_follows_newest(r, file, newest))
+			return bad(r, 0, "missing: the file that began with it was removed");
+		/* The oldest file that is kept is believed about the hash before it. */
+		(void)!pread(r->file[file], r->chain, AUDIT_HASH, sizeof(struct audit_header));
+	} else if (begin != r->next) {
+		snprintf(r->why, sizeof(r->why),
+			 "record %llu: missing or changed: audit-%02u ends before it, and "
+			 "audit-%02u begins with record %llu",
+			 (unsigned long long)r->next, r->current, file,
+			 (unsigned long long)begin);
+		return READER_BAD;
+	}
+	r->current = file;
+	r->read[file] = true;
+	r->begin[file] = r->next = begin;
+	r->done = r->buffer_at = r->buffer_len = 0;
 	r->segments++;
 	return READER_RECORD;
 }
 
-static bool is_segment(const struct audit_header *h)
+/* Bytes of the current file that are known behind what was taken. */
+static size_t left(const struct reader *r)
 {
-	return h->kind == AUDIT_SEGMENT;
+	return (size_t)(r->buffer_at + r->buffer_len - r->done);
+}
+
+static void fill(struct reader *r)
+{
+	ssize_t n = pread(r->file[r->current], r->buffer, sizeof(r->buffer), (off_t)r->done);
+
+	r->buffer_at = r->done;
+	r->buffer_len = n > 0 ? (size_t)n : 0;
 }
 
 /* What can be said about a record without knowing what it means. */
@@ -116,13 +143,18 @@ static enum reader_status accept(struct reader *r, const struct audit_header *h,
 				 struct record *out)
 {
 	size_t len = h->size - sizeof(*h) - AUDIT_HASH;
+	bool first = h->kind == AUDIT_SEGMENT;
 
 	if (h->sequence != r->next)
-		return bad(r, h->sequence > r->next ? "missing: records were removed"
-						    : "out of order or repeated");
-	if (is_segment(h) != (r->done == 0) ||
-	    (is_segment(h) && (len != AUDIT_HASH || memcmp(payload, before, AUDIT_HASH) != 0)))
-		return bad(r, "does not go on from the record before it");
+		return bad(r, r->next,
+			   h->sequence > r->next ? "missing: records were removed"
+						 : "out of order or repeated");
+	if (first != (r->done == 0) ||
+	    (first && (len != AUDIT_HASH || memcmp(payload, before, AUDIT_HASH) != 0)))
+		return bad(r, r->next, "does not go on from the record before it");
+	if (!r->headless && h->sequence == r->head.sequence &&
+	    memcmp(r->chain, r->head.hash, AUDIT_HASH) != 0)
+		return bad(r, r->next, "is another one than the log's head remembers");
 	if (h->kind == AUDIT_CHANNEL && h->channel < CRITICAL_CHANNELS_MAX &&
 	    len == sizeof(struct audit_channel)) {
 		struct audit_channel *c = &r->channel[h->channel];
@@ -142,77 +174,77 @@ static enum reader_status accept(struct reader *r, const struct audit_header *h,
 	return READER_RECORD;
 }
 
+/* Something is wrong with the next record; unless the file is another one by now. */
+static enum reader_status reject(struct reader *r, const char *what)
+{
+	uint64_t begin;
+
+	if (!read_begin(r, r->current, &begin) || begin != r->begin[r->current])
+		what = "the auditor has begun this file anew while it was read: run this again";
+	return bad(r, r->next, what);
+}
+
 enum reader_status reader_next(struct reader *r, struct record *out)
 {
-	uint8_t before[AUDIT_HASH];
-	const uint8_t *payload = NULL;
-	struct audit_header h;
-
 	for (;;) {
 		enum audit_verdict v = AUDIT_END;
-		enum reader_status st;
+		uint8_t before[AUDIT_HASH];
+		const uint8_t *payload;
+		struct audit_header h;
+		unsigned file = 0, newest = 0;
+		uint64_t begin = 0;
+		size_t had;
+		bool more;
 
-		memcpy(before, r->chain, sizeof(before));
-		if (r->begun)
-			v = audit_record_get(r->map + r->done, r->size - r->done, &h, &payload,
-					     r->chain);
+		if (r->segments > 0) {
+			if (left(r) < AUDIT_RECORD_MAX)
+				fill(r);
+			memcpy(before, r->chain, sizeof(before));
+			v = audit_record_get(r->buffer + (r->done - r->buffer_at), left(r), &h,
+					     &payload, r->chain);
+		}
 		switch (v) {
 		case AUDIT_GOOD:
 			return accept(r, &h, payload, before, out);
 		case AUDIT_GARBLED:
-			return bad(
-				r,
-				"its header makes no sense: it, or the length of one before, was changed");
+			return reject(r, "its header makes no sense: it, or the length of the "
+					 "one before, was changed");
 		case AUDIT_BAD_HASH:
-			return bad(
-				r,
-				"its hash is wrong: it was changed, or the one before it removed");
+			return reject(r, "its hash is wrong: it was changed, or the one before "
+					 "it removed");
 		case AUDIT_CUT:
 		case AUDIT_END:
 			break;
 		}
-		/* A file that has grown meanwhile goes on; else the next one. */
-		if (r->begun) {
-			size_t size = r->size;
-
-			if (!map_file(r))
-				return bad(r, "cannot be read");
-			if (r->size > size)
-				continue;
+		/* In this order: a file with another behind it has all that it will ever have. */
+		more = find_next(r, &file, &begin, &newest);
+		had = left(r);
+		if (r->segments > 0)
+			fill(r);
+		if (left(r) > had)
+			continue;
+		if (v == AUDIT_CUT) {
+			bad(r, r->next, "is cut short");
+			return more ? READER_BAD : READER_CUT;
 		}
-		st = next_file(r);
-		if (st == READER_END && v == AUDIT_CUT)
-			return bad(r, "it is cut short");
-		if (st != READER_RECORD)
-			return st;
-		if (v == AUDIT_CUT)
-			return bad(r, "the one before it is cut short");
+		if (!more)
+			return READER_END;
+		if (enter(r, file, begin, newest) != READER_RECORD)
+			return READER_BAD;
 	}
 }
 
 bool reader_check_head(struct reader *r)
 {
-	struct audit_head h;
-	char path[4200];
-	int fd;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "%s/%s", r->directory, AUDIT_HEAD_FILE);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, &h, sizeof(h));
-	if (fd >= 0)
-		close(fd);
-	if (n == (ssize_t)sizeof(h) && h.sequence < r->next)
-		return true;
-	if (n == 0 && r->records == 0)
-		return true;
-	if (n == (ssize_t)sizeof(h))
-		snprintf(
-			r->why, sizeof(r->why),
-			"record %llu: missing: the log ends before it, though it had been on the disk",
-			(unsigned long long)r->next);
-	else
+	if (r->headless)
 		snprintf(r->why, sizeof(r->why), "the file '%s' is missing or cut short",
 			 AUDIT_HEAD_FILE);
+	else if (r->head.sequence >= r->next)
+		snprintf(r->why, sizeof(r->why),
+			 "record %llu: missing: the log ends before it, though record %llu "
+			 "had been on the disk",
+			 (unsigned long long)r->next, (unsigned long long)r->head.sequence);
+	else
+		return true;
 	return false;
 }

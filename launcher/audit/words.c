@@ -24,13 +24,13 @@ __attribute__((format(printf, 1, 2))) static void add(const char *fmt, ...)
 								: sizeof(line) - line_len - 1;
 }
 
-/* Bytes that somebody chose: what is not printable, or would end a string, as \xNN. */
+/* Bytes that somebody chose: what is not printable, or means something here, in angles. */
 static void add_bytes(const void *bytes, size_t len)
 {
 	const uint8_t *b = bytes;
 
 	for (size_t i = 0; i < len; i++) {
-		if (b[i] >= ' ' && b[i] <= '~' && b[i] != '\\' && b[i] != '"')
+		if (b[i] >= ' ' && b[i] <= '~' && b[i] != '\\' && b[i] != '"' && b[i] != '<')
 			add("%c", b[i]);
 		else if (b[i] == '\r')
 			add("<CR>");
@@ -109,7 +109,8 @@ static void add_prompt(const uint8_t *payload)
 		add("call: %s ", m.call_state < 4 ? calls[m.call_state] : "unknown state");
 		break;
 	default:
-		add("unknown message %08x", m.type);
+		add("unknown question ");
+		add_hex(payload, sizeof(m));
 		return;
 	}
 	add_text(m.number, sizeof(m.number));
@@ -133,12 +134,15 @@ static void add_answer(const uint8_t *payload)
 	type = a.type & ~(uint32_t)CHAN_DECISION;
 	if ((a.type & CHAN_DECISION) == 0 || type == 0 ||
 	    type >= sizeof(names) / sizeof(names[0])) {
-		add("unknown answer %08x", a.type);
+		add("unknown answer ");
+		add_hex(payload, sizeof(a));
 		return;
 	}
 	add("answers: %s", names[type]);
-	if (a.type == ANSWER_TONE)
+	if (a.type == ANSWER_TONE) {
+		add(" ");
 		add_bytes(&(uint8_t){ (uint8_t)a.tone }, 1);
+	}
 	if (a.number[0] != '\0') {
 		add(" ");
 		add_text(a.number, sizeof(a.number));
@@ -152,6 +156,8 @@ static void add_modem_line(const uint8_t *payload)
 	struct modem_line m;
 
 	memcpy(&m, payload, sizeof(m));
+	if (m.count > MODEM_LINE_BYTES)
+		add("claims %u bytes; ", m.count);
 	add("line: \"");
 	add_bytes(m.bytes, m.count <= MODEM_LINE_BYTES ? m.count : MODEM_LINE_BYTES);
 	add("\"%s%s%s%s%s%s", m.wires & MODEM_DTR ? " DTR" : "",
@@ -291,6 +297,8 @@ void words_print_json(const struct record *r)
 		add("\",\"to\":\"");
 		add_text(r->channel->to, CRITICAL_NAME);
 		add("\"");
+	} else {
+		add(",\"channel\":null,\"from\":null,\"to\":null");
 	}
 	add(",\"text\":\"");
 	begin = line_len;

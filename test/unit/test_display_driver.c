@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: ISC */
+#include "test_display_driver.h"
+
+#include "backend.h"
+#include "bug.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define QUEUE 64
+
+struct driver driver;
+
+static struct critical critical;
+static struct screen shown;
+static uint64_t log_page[DRIVER_ASKERS][CHAN_HEADER / 8]; /* without a slot */
+static struct prompt_message queued[DRIVER_ASKERS][QUEUE];
+static unsigned queue_first[DRIVER_ASKERS], queue_end[DRIVER_ASKERS];
+static bool breaks[DRIVER_ASKERS];
+static unsigned new_rows, new_columns;
+static const struct backend_events *told;
+static int memory = -1, bell = -1;
+
+enum { KEYS = 2 * DRIVER_ASKERS }; /* channels: question and answer of each, then the keys */
+
+/* The clock, and what lib/critical.c does. */
+
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+	if (id != CLOCK_BOOTTIME) /* the fuzzer's own */
+		return (int)syscall(SYS_clock_gettime, id, t);
+	*t = (struct timespec){ (time_t)(driver.now_ms / 1000),
+				(long)(driver.now_ms % 1000) * 1000000 };
+	return 0;
+}
+
+static unsigned asker_of(const struct critical_end *e)
+{
+	return (unsigned)(e - critical.end) / 2;
+}
+
+enum chan_status critical_send(struct critical_end *e, const void *message)
+{
+	const struct prompt_answer *a = message;
+	unsigned i = asker_of(e);
+
+	if (!e->open)
+		return CHAN_BROKEN;
+	if (i == DRIVER_ASKERS) {
+		if (driver.typed_count < DRIVER_TYPED)
+			memcpy(&driver.typed[driver.typed_count], message,
+			       sizeof(struct grid_input));
+		driver.typed_count++;
+		return CHAN_OK;
+	}
+	if (driver.answers[i] < DRIVER_ANSWERS) {
+		driver.answer[i][driver.answers[i]] = *a;
+		driver.answer_ms[i][driver.answers[i]] = driver.now_ms;
+	}
+	driver.answers[i]++;
+	driver.yes += a->type == ANSWER_YES;
+	return CHAN_OK;
+}
+
+enum chan_status critical_recv(struct critical_end *e, void *message)
+{
+	unsigned i = asker_of(e);
+
+	if (!e->open)
+		return CHAN_AGAIN;
+	if (breaks[i]) {
+		e->open = false;
+		return CHAN_BROKEN;
+	}
+	if (queue_first[i] == queue_end[i])
+		return CHAN_AGAIN;
+	memcpy(message, &queued[i][queue_first[i]++ % QUEUE], sizeof(struct prompt_message));
+	return CHAN_OK;
+}
+
+void critical_watch(int fd, short events)
+{
+	(void)fd;
+	(void)events;
+}
+
+int critical_resource(const struct critical *c, unsigned i)
+{
+	(void)c;
+	return i == DISPLAY_GRID ? dup(memory) : bell;
+}
+
+/* The screen. */
+
+static bool show(const struct screen *s)
+{
+	if (driver.broken)
+		return false;
+	if (driver.stuck)
+		return true;
+	shown = *s;
+	driver.frames++;
+	return true;
+}
+
+static bool busy(void)
+{
+	return driver.stuck;
+}
+
+static void ready(int fd, short revents)
+{
+	(void)fd;
+	(void)revents;
+}
+
+static void close_screen(void)
+{
+	driver.attached = false;
+	memset(&shown, 0, sizeof(shown));
+}
+
+const struct backend *terminal_open(int tty, int client, const struct backend_events *events)
+{
+	static const struct backend backend = { .name = "driver",
+						.show = show,
+						.ready = ready,
+						.busy = busy,
+						.close = close_screen };
+
+	(void)tty;
+	(void)client;
+	told = events;
+	driver.attached = true;
+	events->resized(new_rows, new_columns);
+	return &backend;
+}
+
+const struct backend *drm_open(int drm, const int *inputs, unsigned input_count,
+			       const char *layout, const struct backend_events *events)
+{
+	(void)drm;
+	(void)inputs;
+	(void)input_count;
+	(void)layout;
+	(void)events;
+	return NULL;
+}
+
+/* What a test does. The display is compiled into it: its one struct begins anew for each test, as
+ * it does with each process. */
+#include "display.c"
+
+static void set_channel(unsigned i, const char *from, const char *to, enum channel_role role,
+			uint32_t size)
+{
+	struct critical_channel *c = &critical.config.channel[i];
+
+	strcpy(c->from, from);
+	strcpy(c->to, to);
+	strcpy(c->name, "channel");
+	c->role = (uint32_t)role;
+	c->geometry = (struct chan_geometry){ 16, size };
+	critical.end[i].config = c;
+	critical.end[i].open = true;
+}
+
+void driver_open(const char *phrase)
+{
+	static const char *const names[DRIVER_ASKERS] = { "dialler", "second" };
+	struct display_settings s = { .guest = "linux" };
+
+	if (d.grid != NULL)
+		munmap((void *)(uintptr_t)d.grid, sizeof(*d.grid));
+	memset(&d, 0, sizeof(d));
+	memset(&critical, 0, sizeof(critical));
+	memset(&shown, 0, sizeof(shown));
+	memset(log_page, 0, sizeof(log_page));
+	memset(queue_first, 0, sizeof(queue_first));
+	memset(queue_end, 0, sizeof(queue_end));
+	memset(breaks, 0, sizeof(breaks));
+	if (memory < 0) {
+		memory = memfd_create("grid", MFD_CLOEXEC);
+		bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		BUG_ON(memory < 0 || bell < 0 || ftruncate(memory, sizeof(struct grid)) < 0);
+		driver.grid = mmap(NULL, sizeof(struct grid), PROT_READ | PROT_WRITE,
+				   MAP_SHARED, memory, 0);
+		BUG_ON(driver.grid == MAP_FAILED);
+	}
+	memset((void *)driver.grid, 0, sizeof(*driver.grid));
+	atomic_store(&driver.grid->cursor, UINT32_MAX);
+	driver = (struct driver){ .now_ms = 100000, .grid = driver.grid, .shown = &shown };
+	for (unsigned i = 0; i < DRIVER_ASKERS; i++) {
+		set_channel(2 * i, names[i], "screen", CHANNEL_READER,
+			    sizeof(struct prompt_message));
+		critical.end[2 * i].reader.log = (const struct chan_log *)log_page[i];
+		set_channel(2 * i + 1, "screen", names[i], CHANNEL_WRITER,
+			    sizeof(struct prompt_answer));
+	}
+	set_channel(KEYS, "screen", "terminal", CHANNEL_WRITER, sizeof(struct grid_input));
+	critical.config.channel_count = KEYS + 1;
+	critical.config.resource_count = 2;
+	snprintf(s.phrase, sizeof(s.phrase), "%s", phrase);
+	memcpy(critical.config.settings, &s, sizeof(s));
+	BUG_ON(display_open(&critical) != STATUS_OK);
+	driver_wait(0);
+}
+
+void driver_attach(unsigned rows, unsigned columns)
+{
+	static const struct critical_command m = { .kind = CRITICAL_ATTACH };
+	static const int none[2] = { -1, -1 };
+
+	new_rows = rows;
+	new_columns = columns;
+	display_command(&m, none, 2);
+	driver_wait(FRAME_MS);
+}
+
+void driver_resize(unsigned rows, unsigned columns)
+{
+	if (driver.attached)
+		told->resized(rows, columns);
+	driver_wait(0);
+}
+
+void driver_leave(void)
+{
+	if (driver.attached)
+		told->lost("the person has gone");
+	driver_wait(0);
+}
+
+void driver_wait(uint64_t ms)
+{
+	uint64_t until = driver.now_ms + ms, next = display_tick(driver.now_ms);
+
+	while (next <= until) {
+		driver.now_ms = next > driver.now_ms ? next : driver.now_ms + 1;
+		next = display_tick(driver.now_ms);
+	}
+	if (driver.now_ms >= until)
+		return;
+	driver.now_ms = until;
+	display_tick(until);
+}
+
+void driver_jump(uint64_t now_ms)
+{
+	driver.now_ms = now_ms;
+}
+
+void driver_key(uint32_t code, uint32_t modifiers, enum driver_press action)
+{
+	const struct key k = { code, modifiers, (enum key_action)action };
+
+	if (driver.attached)
+		told->key(&k);
+	driver_wait(0);
+}
+
+void driver_press(uint32_t code)
+{
+	driver_key(code, 0, DRIVER_PRESSED);
+}
+
+void driver_queue(unsigned i, const struct prompt_message *m)
+{
+	if (queue_end[i] - queue_first[i] < QUEUE)
+		queued[i][queue_end[i]++ % QUEUE] = *m;
+}
+
+void driver_notify(unsigned i)
+{
+	display_notified(&critical.end[2 * i]);
+	driver_wait(0);
+}
+
+void driver_say(unsigned i, const struct prompt_message *m)
+{
+	driver_queue(i, m);
+	driver_notify(i);
+}
+
+void driver_close_channel(unsigned i)
+{
+	critical.end[2 * i].open = critical.end[2 * i + 1].open = false;
+	driver_notify(i);
+}
+
+void driver_open_channel(unsigned i)
+{
+	queue_first[i] = queue_end[i];
+	breaks[i] = false;
+	critical.end[2 * i].open = critical.end[2 * i + 1].open = true;
+	driver_notify(i);
+}
+
+void driver_break_channel(unsigned i)
+{
+	breaks[i] = true;
+	driver_notify(i);
+}
+
+void driver_audit(unsigned i, bool stopped)
+{
+	log_page[i][0] = stopped ? CHAN_LOG_STOPPED : CHAN_LOG_GOOD;
+	driver_notify(i);
+}
+
+void driver_ring(void)
+{
+	display_ready(bell, POLLIN);
+	driver_wait(0);
+}
+
+uint32_t driver_last(unsigned i)
+{
+	return driver.answers[i] == 0 ? 0 : driver.answer[i][driver.answers[i] - 1].type;
+}
+
+unsigned driver_count(unsigned i, uint32_t type)
+{
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < driver.answers[i] && k < DRIVER_ANSWERS; k++)
+		n += driver.answer[i][k].type == type;
+	return n;
+}
+
+bool driver_row_shows(unsigned r, const char *text)
+{
+	size_t len = strlen(text);
+
+	for (unsigned c = 0; c + len <= shown.columns; c++) {
+		size_t n = 0;
+
+		while (n < len &&
+		       shown.cell[r][c + n].glyph == (uint32_t)(unsigned char)text[n])
+			n++;
+		if (n == len)
+			return true;
+	}
+	return false;
+}
+
+bool driver_shows(const char *text)
+{
+	for (unsigned r = 0; r < shown.rows; r++)
+		if (driver_row_shows(r, text))
+			return true;
+	return false;
+}
+
+struct prompt_message driver_dial(uint64_t id, const char *number)
+{
+	struct prompt_message m = { .type = PROMPT_DIAL,
+				    .id = id,
+				    .number_class = NUMBER_NATIONAL };
+
+	memcpy(m.number, number, strlen(number) + 1);
+	return m;
+}
+
+struct prompt_message driver_withdraw(uint64_t id, const char *number)
+{
+	struct prompt_message m = driver_dial(id, number);
+
+	m.type = PROMPT_WITHDRAW;
+	return m;
+}
+
+struct prompt_message driver_call(enum call_state state, const char *number)
+{
+	struct prompt_message m = driver_dial(0, number);
+
+	m.type = PROMPT_CALL;
+	m.call_state = (uint32_t)state;
+	m.number_class = number[0] != '\0' ? NUMBER_NATIONAL : 0;
+	return m;
+}
