@@ -29,6 +29,7 @@ struct backend_events {
 /* Presents s; compares with what it presented last and changes only what differs. False: lost. */
 struct backend {
 	const char *name;
+	bool fixed; /* nobody detaches from it; what is lost is tried again */
 	bool (*show)(const struct screen *s);
 	void (*ready)(int fd, short revents); /* for the descriptors that it watches */
 	bool (*busy)(

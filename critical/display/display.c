@@ -14,13 +14,13 @@
 
 #define FRAME_MS  16
 #define GAP_MS	  3000 /* unwatched for so long: the person may not have seen the screen */
+#define LOST_MS	  1000 /* until a screen of its own that was lost is tried again */
 #define QUIET_MS  1000 /* after a question without a key, until keys are the guest's again */
 #define ASKERS	  8
 #define ATTENTION (']' | 4u << 24) /* Ctrl-], as code and modifiers together */
 
 static struct {
 	struct display_settings settings;
-	struct critical *critical;
 	struct {
 		struct critical_end *question, *answer;
 		struct prompt_asker past;
@@ -136,6 +136,7 @@ static void draw(uint64_t now)
 		.asker = d.prompt.stands ? asker_name(d.prompt.asker) : NULL,
 		.audit_stopped = d.audit_stopped,
 		.waits = d.waits,
+		.fixed = d.backend != NULL && d.backend->fixed,
 		.call_state = call->call_state,
 		.number = call->number,
 		.call_s = (now - d.asker[d.caller].call_since_ms) / 1000,
@@ -195,7 +196,15 @@ static void present(uint64_t now)
 	d.changed = false;
 	d.lent &= !d.trusted;
 	if (!d.backend->show(&d.screen)) {
-		lose("the screen is lost");
+		d.lent = false;
+		if (!d.backend->fixed) {
+			lose("the screen is lost");
+			return;
+		}
+		if (d.prompt.stands)
+			end_question(ANSWER_TIMEOUT);
+		disturb();
+		d.drawn_ms = now + LOST_MS;
 		return;
 	}
 	if (d.backend->busy != NULL && d.backend->busy()) {
@@ -273,7 +282,7 @@ static void key_for_menu(const struct key *k)
 		close_menu();
 	} else if (k->modifiers != 0 || k->code > 0x7e) {
 		return;
-	} else if (k->code == 'd') {
+	} else if (k->code == 'd' && !d.backend->fixed) {
 		lose("detached");
 	} else if (k->code == ']') {
 		tell_terminal(GRID_KEY, ']', 4);
@@ -411,6 +420,12 @@ void display_command(const struct critical_command *m, const int *fds, unsigned 
 			close(fds[i]);
 		return;
 	}
+	if (d.backend != NULL && d.backend->fixed) {
+		log_warn("it has a screen of its own: no terminal is attached");
+		close(fds[0]);
+		close(fds[1]);
+		return;
+	}
 	detach(); /* one screen at a time: the newer one */
 	d.backend = terminal_open(fds[0], fds[1], &events);
 	if (d.leaving)
@@ -424,7 +439,7 @@ uint64_t display_tick(uint64_t now)
 	notice(now);
 	if (prompt_time(&d.prompt, now) == PROMPT_TIMED_OUT)
 		end_question(ANSWER_TIMEOUT);
-	if (d.backend != NULL && d.changed && now - d.drawn_ms >= FRAME_MS)
+	if (d.backend != NULL && d.changed && now >= d.drawn_ms + FRAME_MS)
 		present(now);
 	if (d.leaving)
 		detach();
@@ -484,7 +499,6 @@ enum status display_open(struct critical *c)
 	d.settings.phrase[DISPLAY_PHRASE - 1] = d.settings.guest[CRITICAL_NAME - 1] = '\0';
 	d.prompt.dead_ms = d.settings.dead_time_ms;
 	d.prompt.timeout_ms = d.settings.timeout_ms;
-	d.critical = c;
 	signal(SIGPIPE, SIG_IGN);
 	if (c->config.resource_count < 2 || pair_up(c) != STATUS_OK) {
 		log_error("it needs a grid, its bell, and channels with an application");

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LEFT  4 /* where text begins */
+#define LEFT 4 /* where text begins */
 
 /* With its number, or without. */
 static void call_text(const struct strip *t, bool whole, char text[64])
@@ -165,13 +165,14 @@ void page_menu(struct screen *s, const struct strip *t, bool waits)
 			  "0-9 * #      send a tone, during a call");
 		row += 5;
 	}
-	draw_text(s, row, LEFT, STYLE_LABEL,
-		  "d            detach this terminal; the system goes on");
-	draw_text(s, row + 1, LEFT, STYLE_LABEL, "]            type Ctrl-] for the guest");
-	draw_text(s, row + 2, LEFT, STYLE_LABEL, "Esc, Ctrl-]  back to the guest");
+	if (!t->fixed)
+		draw_text(s, row++, LEFT, STYLE_LABEL,
+			  "d            detach this terminal; the system goes on");
+	draw_text(s, row, LEFT, STYLE_LABEL, "]            type Ctrl-] for the guest");
+	draw_text(s, row + 1, LEFT, STYLE_LABEL, "Esc, Ctrl-]  back to the guest");
 	if (waits)
 		draw_text(
-			s, row + 4, LEFT, STYLE_LABEL,
+			s, row + 3, LEFT, STYLE_LABEL,
 			"Questions were held back after many a no; from now on they are shown again.");
 }
 

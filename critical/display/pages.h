@@ -15,6 +15,7 @@ struct strip {
 	bool answered;	   /* it has it only because a question has just gone */
 	bool audit_stopped;
 	bool waits;	     /* questions are held back until the person looks */
+	bool fixed;	     /* the screen is nobody's to detach */
 	uint32_t call_state; /* enum call_state */
 	const char *number;  /* of the call */
 	uint64_t call_s;

@@ -890,6 +890,46 @@ static void test_menu(void **state)
 	assert_true(driver_row_shows(0, GUEST_OWNS));
 }
 
+/* A screen of its own: nobody leaves it, no terminal takes its place, and without its plug every
+ * question is a no until it is there again. */
+static void test_attack_S11_I17_screen_of_its_own(void **state)
+{
+	unsigned frames;
+
+	(void)state;
+	driver_open(DRIVER_PHRASE);
+	driver.fixed = true;
+	driver_attach(25, 80);
+	driver_wait(100);
+	attention();
+	assert_false(driver_shows("detach"));
+	driver_press('d');
+	driver_wait(100);
+	assert_true(driver.attached);
+	driver_press(GRID_KEY_ESCAPE);
+	driver.fixed = false;
+	driver_attach(24, 80);
+	assert_int_equal(driver.shown->rows, 25);
+
+	ask_and_arm(0, 1, NUMBER);
+	driver_press('6');
+	driver.broken = true;
+	driver_wait(300);
+	assert_int_equal(driver_last(0), ANSWER_TIMEOUT);
+	ask(0, 2, NUMBER);
+	driver_wait(3000);
+	gesture("67");
+	driver_press(GRID_KEY_ENTER);
+	driver_wait(100);
+	assert_int_equal(driver.yes, 0);
+	assert_int_equal(driver.typed_count, 1); /* the size */
+	frames = driver.frames;
+	driver.broken = false;
+	driver_wait(3000);
+	assert_true(driver.attached && driver.frames > frames);
+	assert_true(driver_row_shows(0, GUEST_OWNS));
+}
+
 /* Nobody can answer: in time that is no. */
 static void test_nobody_attached(void **state)
 {
@@ -933,6 +973,7 @@ int main(void)
 		cmocka_unit_test_setup(test_sizes, set_up),
 		cmocka_unit_test_setup(test_attack_S3_S9_every_size, set_up),
 		cmocka_unit_test_setup(test_menu, set_up),
+		cmocka_unit_test_setup(test_attack_S11_I17_screen_of_its_own, set_up),
 		cmocka_unit_test_setup(test_nobody_attached, set_up),
 	};
 

@@ -126,15 +126,16 @@ static void close_screen(void)
 
 const struct backend *terminal_open(int tty, int client, const struct backend_events *events)
 {
-	static const struct backend backend = { .name = "driver",
-						.show = show,
-						.ready = ready,
-						.busy = busy,
-						.close = close_screen };
+	static struct backend backend = { .name = "driver",
+					  .show = show,
+					  .ready = ready,
+					  .busy = busy,
+					  .close = close_screen };
 
 	(void)tty;
 	(void)client;
 	told = events;
+	backend.fixed = driver.fixed;
 	driver.attached = true;
 	events->resized(new_rows, new_columns);
 	return &backend;

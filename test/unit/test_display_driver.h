@@ -30,6 +30,7 @@ struct driver {
 	const struct screen *shown; /* what was presented last, whole */
 	unsigned frames;	    /* presented */
 	bool attached;
+	bool fixed;  /* who attaches next is a screen of its own */
 	bool stuck;  /* what is presented does not get to the screen yet */
 	bool broken; /* the next show() finds the screen lost */
 	struct prompt_answer answer[DRIVER_ASKERS][DRIVER_ANSWERS]; /* the first of them */
