@@ -81,7 +81,8 @@ static uint32_t find_crtc(const struct drm_mode_get_connector *c, const uint32_t
 static bool find_screen(void)
 {
 	static struct drm_mode_modeinfo modes[MODES_MAX];
-	uint32_t connectors[OBJECTS_MAX], crtcs[OBJECTS_MAX], encoders[OBJECTS_MAX];
+	uint32_t connectors[OBJECTS_MAX] = { 0 }, crtcs[OBJECTS_MAX] = { 0 },
+		 encoders[OBJECTS_MAX] = { 0 };
 	struct drm_mode_card_res r = { .connector_id_ptr = address(connectors),
 				       .crtc_id_ptr = address(crtcs),
 				       .count_connectors = OBJECTS_MAX,
@@ -154,7 +155,7 @@ static void clear_planes(void)
 {
 	struct drm_mode_cursor cursor = { .flags = DRM_MODE_CURSOR_BO,
 					  .crtc_id = d.crtc.crtc_id };
-	uint32_t planes[OBJECTS_MAX];
+	uint32_t planes[OBJECTS_MAX] = { 0 };
 	struct drm_mode_get_plane_res r = { .plane_id_ptr = address(planes),
 					    .count_planes = OBJECTS_MAX };
 
@@ -185,7 +186,7 @@ static bool turn(unsigned i)
 
 static bool show(const struct screen *s)
 {
-	struct drm_mode_modeinfo mode;
+	struct drm_mode_modeinfo mode = { 0 };
 	struct drm_mode_get_connector c = { .connector_id = d.connector,
 					    .modes_ptr = address(&mode),
 					    .count_modes = 1 };

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# Lines of each part, without blank ones and comments, against what the design allows it. A part that
+# attack_O8: Lines of each part, without blank ones and comments, against what the design allows it. A part that
 # is not in the table fails: nothing grows unseen. usage: budget.sh [TREE]
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# How the processes' executables are built. usage: hardening.sh BUILD-DIRECTORY
+# attack_P11: How the processes' executables are built. usage: hardening.sh BUILD-DIRECTORY
 set -u
 build=$1 failed=0
 check() { if eval "$2"; then echo "ok $1"; else echo "FAILED $1"; failed=1; fi; }

@@ -184,11 +184,9 @@ void driver_open(void)
 	memset(&critical, 0, sizeof(critical));
 	driver = (struct driver){ .now_ms = 1000 };
 	waiting = NULL;
-	for (unsigned i = 0; i < 2; i++)
-		if (line_end[i] >= 0)
-			close(line_end[i]);
-	BUG_ON(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, line_end) <
-	       0);
+	if (line_end[0] < 0)
+		BUG_ON(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+				  line_end) < 0);
 	set_channel(FROM_GUEST, CHANNEL_READER, sizeof(struct modem_line));
 	set_channel(TO_GUEST, CHANNEL_WRITER, sizeof(struct modem_line));
 	set_channel(QUESTION, CHANNEL_WRITER, sizeof(struct prompt_message));
@@ -196,6 +194,8 @@ void driver_open(void)
 	critical.config.channel_count = ENDS;
 	critical.config.resource_count = 1;
 	memcpy(critical.config.settings, &settings, sizeof(settings));
+	while (read(line_end[1], driver.modem, sizeof(driver.modem)) > 0)
+		;
 	BUG_ON(dialler_open(&critical) != STATUS_OK);
 	begin();
 	check();
