@@ -98,6 +98,9 @@ mapped() { # PROCESS WHAT
 mapped dialler "channel-ack r--s 2, channel-data r--s 2, channel-log r--s 2, channel-ack rw-s 2, channel-data rw-s 2"
 mapped auditor "channel-data r--s 4, channel-log rw-s 4"
 mapped terminal "channel-data r--s 1, channel-ack rw-s 1, grid rw-s 1"
+alone() { awk '/memfd:channel/ { n++; seen[$5] = 1 } END { for (i in seen) k++; exit !(n > 2 && n == k) }' "/proc/$(pid_of held "$1")/maps"; }
+check "attack_C20 no two channels of the dialler share a page" 'alone dialler'
+check "attack_C20 no two channels of the auditor share a page" 'alone auditor'
 mapped screen "channel-ack r--s 2, channel-data r--s 1, channel-log r--s 1, grid r--s 1, channel-ack rw-s 1, channel-data rw-s 2"
 for process in auditor screen dialler terminal linux; do
 	pid=$(pid_of held $process)

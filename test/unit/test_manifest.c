@@ -137,6 +137,7 @@ static const struct {
 	  "phone.dts:6: /processes/-linux: a name is 1 to 23 of a-z, 0-9 and '-', which is not the first" },
 	{ "linux: linux {", "linux: this-name-is-much-too-long {",
 	  "phone.dts:6: /processes/this-name-is-much-too-long: a name is 1 to 23 of a-z, 0-9 and '-', which is not the first" },
+	/* attack_S14: look-alike names. */
 	{ "log: auditor {", "log: dia11er {",
 	  "phone.dts:20: /processes/dialler: the name looks like 'dia11er'" },
 	{ "log: auditor {", "log: dial-ler {",

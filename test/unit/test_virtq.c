@@ -254,7 +254,7 @@ static bool chain_right(const struct chain *row)
 	       virtq_writable(r) == row->writable && virtq_pop(&q, &req[1]) == VIRTQ_EMPTY;
 }
 
-static void test_chains(void **state)
+static void test_attack_C5_chains(void **state)
 {
 	unsigned wrong = 0;
 
@@ -752,7 +752,7 @@ static void test_rearm_with_event_idx(void **state)
 }
 
 /* Every ring at every place over the others: nothing outside is touched, and it comes to an end. */
-static void test_overlapping_rings_end(void **state)
+static void test_attack_C6_overlapping_rings_end(void **state)
 {
 	(void)state;
 	for (unsigned avail = 0; avail < 512; avail += 2) {
@@ -1023,7 +1023,7 @@ static void test_corrupt_regions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_attack_C5_chains),
 		cmocka_unit_test(test_layouts),
 		cmocka_unit_test(test_available_ring),
 		cmocka_unit_test(test_a_head_in_flight_is_refused),
@@ -1038,7 +1038,7 @@ int main(void)
 		cmocka_unit_test(test_wants_call),
 		cmocka_unit_test(test_rearm_with_flags),
 		cmocka_unit_test(test_rearm_with_event_idx),
-		cmocka_unit_test(test_overlapping_rings_end),
+		cmocka_unit_test(test_attack_C6_overlapping_rings_end),
 		cmocka_unit_test(test_a_request_over_the_available_ring),
 		cmocka_unit_test(test_fresh_region),
 		cmocka_unit_test(test_restart_gives_requests_again_oldest_first),
