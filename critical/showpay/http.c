@@ -21,6 +21,7 @@ struct fields {
 void http_begin(struct http *h)
 {
 	h->len = h->head_len = h->body_len = 0;
+	h->plain = false;
 }
 
 const char *http_body(const struct http *h)
