@@ -37,16 +37,13 @@ static bool wrong(struct form *f, const char *field, const char *what)
 	return false;
 }
 
-/* What is there in place of `field`. */
+/* Another field, or none, is in its place; nothing is wrong before it. */
 static bool out_of_place(struct form *f, const char *field)
 {
-	char what[ORDER_FAULT];
-
 	if (f->at == f->end)
 		return wrong(f, field, "missing");
-	snprintf(what, sizeof(what), "missing, as %s is in its place: unknown, twice, or too early",
-		 f->name);
-	return wrong(f, field, what);
+	snprintf(f->fault, ORDER_FAULT, "%s: unknown, twice, or before %s", f->name, field);
+	return false;
 }
 
 static int hex(char c)
@@ -170,7 +167,7 @@ static bool take_note(struct form *f, struct payment *p)
 	if (f->at == f->end)
 		return true;
 	if (strcmp(f->name, "note") != 0)
-		return wrong(f, f->name, "unknown, twice, or in the wrong place");
+		return wrong(f, f->name, "unknown, twice, or out of place");
 	/* A form whose note was left empty says so. */
 	return take(f, "note", p->note, sizeof(p->note)) &&
 	       (p->note[0] == '\0' || (payment_text_valid(p->note, sizeof(p->note) - 1) &&
@@ -208,7 +205,7 @@ bool order_parse(const char *body, size_t len, struct payment *p, char fault[ORD
 		wrong(&f, "nonce", "not 32 lower-case hexadecimal digits");
 	if (fault[0] == '\0' && take_note(&f, p) && f.at != f.end) {
 		look(&f);
-		wrong(&f, f.name, "unknown, twice, or in the wrong place");
+		wrong(&f, f.name, "unknown, twice, or out of place");
 	}
 	return fault[0] == '\0';
 }

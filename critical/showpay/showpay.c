@@ -12,7 +12,6 @@
 #include "payment_chunks.h"
 #include "receipt.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -233,12 +232,6 @@ static void forget(void)
 	idle();
 }
 
-static void write_key(const uint8_t key[32])
-{
-	for (unsigned i = 0; i < 32; i++)
-		snprintf(d.payment.key + (size_t)i * 2, 3, "%02x", key[i]);
-}
-
 /* The text is made here once; what the person sees and what is signed are made of the text. */
 static void ask(void)
 {
@@ -249,7 +242,7 @@ static void ask(void)
 	date_format(now.tv_sec, d.payment.date);
 	memcpy(d.payment.from, d.settings.account, sizeof(d.payment.from));
 	d.payment.count = d.reserved.count;
-	write_key(d.reserved.key);
+	receipt_hex(d.reserved.key, sizeof(d.reserved.key), d.payment.key);
 	fault = payment_fault(&d.payment);
 	if (fault != NULL) {
 		log_error("no payment can be asked about: %s", fault);
@@ -602,7 +595,7 @@ static void storage_signed(const struct payment_message *m)
 	}
 	d.receipt_of = p;
 	memcpy(&d.signatures, m->bytes, sizeof(d.signatures));
-	d.receipt_len = receipt_format(d.chunks.text, d.chunks.len, &d.signatures, d.receipt);
+	d.receipt_len = receipt_format(&d.signatures, d.chunks.text, d.chunks.len, d.receipt);
 	happens(STORAGE_RECEIPT);
 }
 
