@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "payment_state.h"
 
+#include "bug.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -10,18 +12,25 @@ static void gesture(const struct payment *p, char keys[3])
 	snprintf(keys, 3, "%02u", (unsigned)(p->total % 100));
 }
 
-bool payer_begin(struct payer *p, const struct payment_chunks *c, struct prompt_question *q)
+bool payer_question(const struct payment_chunks *c, struct prompt_question *q)
+{
+	struct payment p;
+
+	if (!payment_parse(&p, c->text, c->len))
+		return false;
+	*q = (struct prompt_question){ .id = c->id };
+	snprintf(q->subject, sizeof(q->subject), "%s", p.account);
+	gesture(&p, q->keys);
+	return true;
+}
+
+void payer_begin(struct payer *p, const struct payment_chunks *c)
 {
 	payer_end(p);
-	if (!payment_parse(&p->payment, c->text, c->len))
-		return false;
+	BUG_ON(!payment_parse(&p->payment, c->text, c->len));
 	memcpy(p->text, c->text, c->len);
 	p->len = c->len;
 	p->id = c->id;
-	*q = (struct prompt_question){ .id = c->id };
-	snprintf(q->subject, sizeof(q->subject), "%s", p->payment.account);
-	gesture(&p->payment, q->keys);
-	return true;
 }
 
 void payer_end(struct payer *p)

@@ -57,8 +57,11 @@ struct payer {
 };
 
 /* False: the text is not a payment. Otherwise q is the question that it asks. */
-bool payer_begin(struct payer *p, const struct payment_chunks *c, struct prompt_question *q)
+bool payer_question(const struct payment_chunks *c, struct prompt_question *q)
 	__attribute__((warn_unused_result));
+
+/* It stands now. */
+void payer_begin(struct payer *p, const struct payment_chunks *c);
 
 unsigned payer_pages(const struct payer *p);
 

@@ -20,6 +20,7 @@ void date_format(int64_t seconds, char date[PAYMENT_DATE])
 	day -= (153 * month + 2) / 5;
 	month = month < 10 ? month + 3 : month - 9;
 	year += era * 400 + (month <= 2);
-	snprintf(date, PAYMENT_DATE, "%04u-%02u-%02uT%02u:%02u:%02uZ", year % 10000, month % 100,
-		 (day + 1) % 100, second / 3600 % 100, second / 60 % 60, second % 60);
+	snprintf(date, PAYMENT_DATE, "%04u-%02u-%02uT%02u:%02u:%02uZ", year % 10000,
+		 month % 100, (day + 1) % 100, second / 3600 % 100, second / 60 % 60,
+		 second % 60);
 }

@@ -9,7 +9,7 @@
 
 struct form {
 	const char *at, *end;
-	char *fault; /* [ORDER_FAULT]; "": none yet */
+	char *fault;		 /* [ORDER_FAULT]; "": none yet */
 	char name[NAME_MAX_LEN]; /* of the field at `at`; "?": it has none that could be said */
 };
 
@@ -170,8 +170,9 @@ static bool take_note(struct form *f, struct payment *p)
 		return wrong(f, f->name, "unknown, twice, or out of place");
 	/* A form whose note was left empty says so. */
 	return take(f, "note", p->note, sizeof(p->note)) &&
-	       (p->note[0] == '\0' || (payment_text_valid(p->note, sizeof(p->note) - 1) &&
-				       strcmp(p->note, "-") != 0) ||
+	       (p->note[0] == '\0' ||
+		(payment_text_valid(p->note, sizeof(p->note) - 1) &&
+		 strcmp(p->note, "-") != 0) ||
 		wrong(f, "note", "not of the SEPA characters with single blanks"));
 }
 

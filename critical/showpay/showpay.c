@@ -16,12 +16,13 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define REQUEST_MS 10000  /* from the first wire to the last byte of a request */
-#define ANSWER_MS  30000  /* for the guest to take all of an answer */
-#define LINGER_MS  2000	  /* for it to close by itself, when it has */
-#define STORAGE_MS 10000  /* for the storage to answer */
-#define PERSON_MS  900000 /* the display has time-outs of its own; this is for one that is stuck */
-#define RESULT_MS  60000
+#define REQUEST_MS 10000 /* from the first wire to the last byte of a request */
+#define ANSWER_MS  30000 /* for the guest to take all of an answer */
+#define LINGER_MS  2000	 /* for it to close by itself, when it has */
+#define STORAGE_MS 10000 /* for the storage to answer */
+#define PERSON_MS                                                                              \
+	900000 /* the display has time-outs of its own; this is for one that is stuck */
+#define RESULT_MS 60000
 
 /* The guest's connection. */
 enum line {
@@ -299,8 +300,9 @@ static void said_nothing(void)
 static void busy(void)
 {
 	forget();
-	answer(503, "The display has another question, or has been asked too often. Nothing was "
-		    "paid; try again later.");
+	answer(503,
+	       "The display has another question, or has been asked too often. Nothing was "
+	       "paid; try again later.");
 }
 
 static void invalid(void)
@@ -718,8 +720,9 @@ enum status showpay_open(struct critical *c)
 	if (d.from_guest == NULL || d.to_guest == NULL || d.to_display == NULL ||
 	    d.to_storage == NULL || c->config.resource_count != 0 ||
 	    !payment_iban_valid(d.settings.account)) {
-		log_error("it needs channels from and to a guest, a display and a storage, and the "
-			  "payer's account, an IBAN");
+		log_error(
+			"it needs channels from and to a guest, a display and a storage, and the "
+			"payer's account, an IBAN");
 		return STATUS_NOT_STARTED;
 	}
 	d.due_ms = d.line_due_ms = UINT64_MAX;
