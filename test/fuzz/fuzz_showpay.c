@@ -43,7 +43,8 @@ static void mutated(const uint8_t *data, size_t n, bool post)
 	char order[] = DRIVER_ORDER "&note=two+cups";
 
 	for (size_t i = 0; i + 2 < n; i += 3)
-		order[((size_t)data[i] << 8 | data[i + 1]) % (sizeof(order) - 1)] = (char)data[i + 2];
+		order[((size_t)data[i] << 8 | data[i + 1]) % (sizeof(order) - 1)] =
+			(char)data[i + 2];
 	try_order(order, sizeof(order) - 1);
 	if (post && strlen(order) == sizeof(order) - 1)
 		driver_post(order);

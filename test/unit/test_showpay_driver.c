@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #define TODAY 1795964101 /* 2026-11-29T14:55:01Z */
 
@@ -25,10 +23,9 @@ static uint64_t crossed;	     /* answered while the display took nothing */
 static uint64_t last_asked, paid_id; /* paid: signed by the storage */
 static bool seen;		     /* its result was, or nobody can see it */
 
-int clock_gettime(clockid_t id, struct timespec *t)
+static int driver_clock(clockid_t id, struct timespec *t)
 {
-	if (id != CLOCK_REALTIME)
-		return (int)syscall(SYS_clock_gettime, id, t);
+	(void)id;
 	*t = (struct timespec){ TODAY, 999999999 };
 	return 0;
 }
@@ -148,6 +145,7 @@ enum chan_status critical_recv(struct critical_end *e, void *message)
 }
 
 /* Its one struct begins anew with each test, as it does with each process. */
+#define clock_gettime driver_clock
 #include "showpay.c"
 
 static void check(void)
