@@ -8,7 +8,7 @@ table='vmm 8000
 devices 3900
 devices/terminal 450
 launcher 4400
-launcher/audit 700
+launcher/audit 850
 launcher/manifest 1700
 guests 400
 scripts 200
@@ -18,7 +18,7 @@ lib/chan 500
 lib/critical 700
 lib/payment 800
 lib/policyc 500
-critical/display 2000
+critical/display 3100
 critical/audit 500
 critical/dialler 1050
 critical/showpay 1500

@@ -19,7 +19,8 @@ static struct critical critical;
 static const void *waiting; /* a message for it */
 static size_t waiting_size;
 static struct payment_chunks asked;
-static uint64_t crossed;	     /* answered while the display took nothing */
+static uint64_t crossed; /* answered while the display took nothing */
+static uint64_t signed_ms;
 static uint64_t last_asked, paid_id; /* paid: signed by the storage */
 static bool seen;		     /* its result was, or nobody can see it */
 
@@ -371,6 +372,7 @@ void driver_sign(void)
 		return;
 	driver.signed_text = asked;
 	paid_id = last_asked;
+	signed_ms = driver.now_ms;
 	seen = false;
 	tell_receipt(paid_id);
 }
@@ -436,8 +438,8 @@ void driver_restart(enum driver_peer peer)
 
 void driver_wait(uint64_t ms)
 {
-	seen |= ms >= RESULT_MS;
 	driver.now_ms += ms;
+	seen |= driver.now_ms - signed_ms >= RESULT_MS;
 	begin();
 	check();
 }
