@@ -20,7 +20,7 @@ static const void *waiting; /* a message for it */
 static size_t waiting_size;
 static struct payment_chunks asked;
 static uint64_t crossed; /* answered while the display took nothing */
-static uint64_t signed_ms;
+static uint64_t signed_ms, last_signed;
 static uint64_t last_asked, paid_id; /* paid: signed by the storage */
 static bool seen;		     /* its result was, or nobody can see it */
 
@@ -189,7 +189,7 @@ void driver_open(void)
 	driver.now_ms = 1000;
 	driver.count = 17;
 	waiting = NULL;
-	last_asked = paid_id = crossed = 0;
+	last_asked = last_signed = paid_id = crossed = 0;
 	seen = false;
 	set_channel(FROM_GUEST, CHANNEL_READER, sizeof(struct modem_line), "linux", "showpay");
 	set_channel(TO_GUEST, CHANNEL_WRITER, sizeof(struct modem_line), "showpay", "linux");
@@ -368,8 +368,9 @@ static void tell_receipt(uint64_t id)
 
 void driver_sign(void)
 {
-	if (last_asked == 0 || paid_id == last_asked)
+	if (last_asked == 0 || last_signed == last_asked)
 		return;
+	last_signed = last_asked;
 	driver.signed_text = asked;
 	paid_id = last_asked;
 	signed_ms = driver.now_ms;
