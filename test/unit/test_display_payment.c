@@ -601,6 +601,12 @@ static void test_attack_K13_pin(void **state)
 	driver_wait(11000); /* no answer */
 	assert_int_equal(driver_paid(), PAYMENT_TIMEOUT);
 	assert_true(driver_shows("The PIN cannot be checked now."));
+	set_up(state);
+	to_pin();
+	driver_digits(PIN);
+	driver.pin.id ^= 8; /* what belongs to no question of now */
+	driver_pin_says(PIN_RIGHT, 5);
+	assert_int_equal(driver_paid(), PAYMENT_SHOWN);
 	for (unsigned type = 0; type < 8; type++) { /* what belongs to another question */
 		set_up(state);
 		to_pin();
@@ -797,6 +803,14 @@ static void test_attack_K15_S12_result(void **state)
 		assert_false(driver_shows("aid:"));
 		assert_int_equal(driver.paid_count, 3);
 	}
+	set_up(state);
+	to_yes();
+	driver_pay_type(PAYMENT_RESULT, 1, PAYMENT_PAID);
+	driver_wait(50);
+	driver_jump(driver.now_ms + DEAD_MS + 100);
+	driver_press(' '); /* before anybody looked at the clock: it is not read away */
+	assert_int_equal(driver_paid(), PAYMENT_SEEN);
+	assert_true(driver_shows("Paid:"));
 	set_up(state);
 	to_yes();
 	driver_pay_type(PAYMENT_RESULT, 1, PAYMENT_PAID);
