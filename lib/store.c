@@ -86,10 +86,6 @@ static enum store_result find_newest(struct store *s)
 
 	for (unsigned i = 0; i < 2; i++) {
 		content[i] = read_slot(s, i, &sequence, &state);
-		if (content[i] == SLOT_DAMAGED)
-			log_warn(
-				"slot-%c holds nothing whole: a write was cut off, or it was changed",
-				"ab"[i]);
 		if (content[i] != SLOT_GOOD || (found && sequence < s->sequence))
 			continue;
 		found = true;
@@ -97,6 +93,11 @@ static enum store_result find_newest(struct store *s)
 		s->state = state;
 	}
 	sodium_memzero(&state, sizeof(state));
+	for (unsigned i = 0; found && i < 2; i++)
+		if (content[i] != SLOT_GOOD)
+			log_warn(
+				"slot-%c holds nothing whole: a write was cut off, or it was changed",
+				"ab"[i]);
 	if (found)
 		return STORE_FOUND;
 	if (content[0] == SLOT_EMPTY && content[1] == SLOT_EMPTY)
