@@ -13,6 +13,8 @@ target_include_directories(test_pay_programs PRIVATE ${PROJECT_SOURCE_DIR}/launc
 target_compile_definitions(test_pay_programs PRIVATE ZWINGER="$<TARGET_FILE:zwinger>")
 add_dependencies(test_pay_programs zwinger zwinger-verify zwinger-store)
 set_tests_properties(test_pay_programs PROPERTIES TIMEOUT 300)
+unit_test(test_tpm NEEDS zw_store)
+target_compile_definitions(test_tpm PRIVATE TPM_COUNTER="${PROJECT_SOURCE_DIR}/scripts/tpm-counter")
 if(ZW_FUZZ)
   fuzz_test(fuzz_receipt 20 FLAGS -max_len=4600 SOURCES lib/payment.c lib/receipt.c)
   fuzz_test(fuzz_payment 20 FLAGS -max_len=4200 SOURCES lib/payment.c)
