@@ -197,7 +197,9 @@ int host_open_program(const char *name)
 					     "../critical/showpay",
 					     "../critical/auth",
 					     "../critical/storage",
-					     "audit" };
+					     "audit",
+					     "verify",
+					     "store" };
 	char self[4096], path[4200];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
