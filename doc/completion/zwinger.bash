@@ -4,7 +4,7 @@
 
 _zwinger() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='run show ps stop display audit check device help' reply=''
+	local commands='run show ps stop display audit verify store check device help' reply=''
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
@@ -24,6 +24,15 @@ _zwinger() {
 		[ "$COMP_CWORD" != 2 ] || [ "${COMP_WORDS[1]}" = show ] || reply='--kernel --disk --net --help'
 	elif [ "${COMP_WORDS[1]}" = audit ] && [ "$COMP_CWORD" = 2 ]; then
 		reply='show follow verify --help'
+	elif [ "${COMP_WORDS[1]}" = verify ] || [ "${COMP_WORDS[1]}" = store ]; then
+		reply='show key backup restore --help'
+		[ "${COMP_WORDS[1]}" = store ] && [ "$COMP_CWORD" != 2 ] && reply='--passphrase-file --tpm --tpm-index'
+		[ "${COMP_WORDS[1]}" = verify ] && reply='--key --seen --max-age --nonce --account --total --confirmed --json --help'
+		if [[ $word != -* ]] && { [ "${COMP_WORDS[1]}" = verify ] || [ "$COMP_CWORD" != 2 ]; }; then
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$word")
+			return
+		fi
 	elif [[ ${COMP_WORDS[1]} =~ ^(audit|ps|stop|display)$ ]]; then
 		local run=/run/zwinger
 		[ "$(id -u)" = 0 ] || run=${XDG_RUNTIME_DIR:-/tmp}/zwinger

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# A whole system on this host's /dev/kvm or, without one, in the lab; without a guest's operating system: what each process
+# A whole system on this host's /dev/kvm, without a guest's operating system: what each process
 # holds, what happens when one dies, and what a VMM that was taken over can do. The modem is a
 # simulated one that writes down what it is told. usage: system.sh BUILD-DIRECTORY
 set -u
@@ -10,11 +10,7 @@ tree=$work/tree
 ok() { passed=$((passed + 1)); echo "ok $*"; }
 no() { failed=$((failed + 1)); echo "FAILED $*"; }
 check() { if eval "$2"; then ok "$1"; else no "$1"; fi; }
-if ! (: <>/dev/kvm) 2>/dev/null; then
-	[ -z "${ZW_LAB:-}" ] || { echo "FAILED the lab has no /dev/kvm"; exit 1; }
-	echo "this host has no /dev/kvm: in the lab"
-	exec "$root/scripts/lab" run --timeout 560 -- "$0" "$build"
-fi
+[ -c /dev/kvm ] || { echo "skipped: there is no /dev/kvm here; on_kvm.sh finds one"; exit 77; }
 
 # The programs as the build has them, and manifests that expect them.
 mkdir -p "$tree"

@@ -97,7 +97,7 @@ static void test_vector(void **state)
 			fail_msg("doc/receipts.md lacks: %s", line);
 	}
 	n = receipt_confirmed(text, LEN, "00112233445566778899aabbccddeeff", cbor);
-	assert_memory_equal(cbor, "\xa2\x66prompt\x79\x01\x99Zwinger payment 1\n", 29);
+	assert_memory_equal(cbor, "\xa2\x66prompt\x79\x01\x74Zwinger payment 1\n", 29);
 	assert_memory_equal(cbor + n - 23,
 			    "\x65"
 			    "extra\x50",
