@@ -963,18 +963,17 @@ static void test_attack_D24_D25_C18_P9_messages(void **state)
 
 	(void)state;
 	payment_chunk(&good, 1, TEXT, strlen(TEXT), 0);
-	for (unsigned bit = 0; bit < 24 * 8; bit++) { /* of its head */
+	for (unsigned bit = 0; bit <= 24 * 8; bit++) { /* of its head; and none at all */
 		m = good;
-		((uint8_t *)&m)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		if (bit < 24 * 8)
+			((uint8_t *)&m)[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		set_up(state);
 		driver_payment(&m);
 		payment_chunk(&m, 1, TEXT, strlen(TEXT), PAYMENT_CHUNK);
 		driver_payment(&m);
-		payment_chunk(&m, 1, TEXT, strlen(TEXT), 2 * PAYMENT_CHUNK);
-		driver_payment(&m);
 		driver_pay_type(PAYMENT_ASK, 1, strlen(TEXT));
 		driver_wait(50);
-		assert_int_equal(driver_paid(), PAYMENT_INVALID);
+		assert_int_equal(driver_paid(), bit < 24 * 8 ? PAYMENT_INVALID : PAYMENT_SHOWN);
 	}
 	for (unsigned i = 0; i < strlen(TEXT); i++) { /* no byte of it may be another kind */
 		for (unsigned k = 0; k < 4; k++) {
