@@ -1021,6 +1021,22 @@ static void test_attack_S6_I12_swapped(void **state)
 	assert_int_equal(driver.pins, 2);
 }
 
+/* attack_C14: half a text of one show-and-pay is none of the next one's. */
+static void test_attack_C14_new_show_and_pay(void **state)
+{
+	struct payment_message m;
+
+	(void)state;
+	(void)!payment_chunk(&m, 1, TEXT, strlen(TEXT), 0);
+	driver_payment(&m);
+	driver_payment_channel(0, false);
+	driver_payment_channel(0, true);
+	(void)!payment_chunk(&m, 1, TEXT, strlen(TEXT), PAYMENT_CHUNK);
+	driver_payment(&m);
+	driver_pay_type(PAYMENT_ASK, 1, strlen(TEXT));
+	assert_int_equal(driver_paid(), PAYMENT_INVALID);
+}
+
 /* attack_S7: of a payment that has gone, no cell is left; attack_S3, attack_S9: all of it, or none. */
 static void test_attack_S3_S7_S9_whole_or_none(void **state)
 {
@@ -1093,6 +1109,7 @@ int main(void)
 		cmocka_unit_test_setup(test_attack_P5_I9_I14_step_and_message, set_up),
 		cmocka_unit_test_setup(test_attack_D24_D25_C18_P9_messages, set_up),
 		cmocka_unit_test_setup(test_attack_S6_I12_swapped, set_up),
+		cmocka_unit_test_setup(test_attack_C14_new_show_and_pay, set_up),
 		cmocka_unit_test_setup(test_attack_S3_S7_S9_whole_or_none, set_up),
 		cmocka_unit_test_setup(test_alone, set_up),
 	};
