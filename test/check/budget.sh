@@ -5,7 +5,7 @@
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 table='vmm 8000
-devices 3900
+devices 4000
 devices/terminal 450
 launcher 4600
 launcher/audit 700
