@@ -9,7 +9,7 @@ devices 4000
 devices/terminal 450
 launcher 4600
 launcher/audit 700
-launcher/verify 300
+launcher/verify 350
 launcher/store 400
 launcher/manifest 1700
 guests 400
