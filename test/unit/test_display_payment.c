@@ -601,6 +601,12 @@ static void test_attack_K13_pin(void **state)
 	driver_wait(11000); /* no answer */
 	assert_int_equal(driver_paid(), PAYMENT_TIMEOUT);
 	assert_true(driver_shows("The PIN cannot be checked now."));
+	set_up(state);
+	to_pin();
+	driver_digits(PIN);
+	driver.pin.id ^= 8; /* what belongs to no question of now */
+	driver_pin_says(PIN_RIGHT, 5);
+	assert_int_equal(driver_paid(), PAYMENT_SHOWN);
 	for (unsigned type = 0; type < 8; type++) { /* what belongs to another question */
 		set_up(state);
 		to_pin();
@@ -800,6 +806,14 @@ static void test_attack_K15_S12_result(void **state)
 	set_up(state);
 	to_yes();
 	driver_pay_type(PAYMENT_RESULT, 1, PAYMENT_PAID);
+	driver_wait(50);
+	driver_jump(driver.now_ms + DEAD_MS + 100);
+	driver_press(' '); /* before anybody looked at the clock: it is not read away */
+	assert_int_equal(driver_paid(), PAYMENT_SEEN);
+	assert_true(driver_shows("Paid:"));
+	set_up(state);
+	to_yes();
+	driver_pay_type(PAYMENT_RESULT, 1, PAYMENT_PAID);
 	driver_leave();
 	assert_int_equal(driver_paid(), PAYMENT_SEEN);
 	set_up(state);
@@ -975,6 +989,71 @@ static void test_attack_D24_D25_C18_P9_messages(void **state)
 	}
 }
 
+/* attack_S6: what comes while a payment is read changes nothing of it; attack_I12: nor does a yes last. */
+static void test_attack_S6_I12_swapped(void **state)
+{
+	static const char other[] = HEAD "Note: thank you 2\n" TAIL;
+	struct payment_message m;
+
+	(void)state;
+	pay(1, TEXT);
+	to_page(PAGES - 1);
+	for (uint64_t id = 1; id < 3; id++)
+		for (uint32_t at = 0; at < sizeof(other) - 1;) {
+			at = payment_chunk(&m, id, other, sizeof(other) - 1, at);
+			driver_payment(&m);
+		}
+	gesture();
+	driver_pin_says(PIN_IS_SET, 5);
+	arm();
+	driver_digits(PIN);
+	driver_pin_says(PIN_RIGHT, 5);
+	assert_int_equal(driver.confirmed, 1);
+	assert_memory_equal(driver.stored.text, TEXT, strlen(TEXT));
+	driver_pay_type(PAYMENT_RESULT, 1, PAYMENT_PAID);
+	driver_wait(20000);
+	driver_pay_type(PAYMENT_ASK, 2, sizeof(other) - 1);
+	driver_wait(50);
+	assert_int_equal(driver_paid(), PAYMENT_SHOWN);
+	driver_pin_says(PIN_RIGHT, 5); /* nobody was asked */
+	arm();
+	gesture();
+	assert_int_equal(driver.confirmed, 1);
+	assert_int_equal(driver.pins, 2);
+}
+
+/* attack_S7: of a payment that has gone, no cell is left; attack_S3, attack_S9: all of it, or none. */
+static void test_attack_S3_S7_S9_whole_or_none(void **state)
+{
+	for (unsigned page = 0; page < PAGES; page++) {
+		set_up(state);
+		pay(1, TEXT);
+		to_page(page);
+		driver_press('n');
+		driver_wait(2000);
+		assert_true(driver_row_shows(0, GUEST_OWNS));
+		for (unsigned r = 1; r < 25; r++)
+			for (unsigned c = 0; c < 80; c++)
+				assert_int_equal(driver.shown->cell[r][c].glyph, ' ');
+	}
+	for (unsigned rows = 20; rows < 110; rows += rows < 30 ? 1 : 17)
+		for (unsigned columns = 70; columns < 300; columns += columns < 85 ? 3 : 31) {
+			bool room = rows >= 24 && columns >= 80;
+
+			set_up(state);
+			driver_resize(rows, columns);
+			pay(1, TEXT);
+			assert_int_equal(driver_shows("Page 1 of 4."), room);
+			assert_int_equal(driver_shows("[Page Down]") ||
+						 driver_shows("please read"),
+					 room);
+			assert_int_equal(driver_paid(), room ? PAYMENT_SHOWN : 0);
+			to_page(PAGES - 1);
+			gesture();
+			assert_int_equal(driver.pins, room);
+		}
+}
+
 /* Without show-and-pay nothing is different; and it alone is enough. */
 static void test_alone(void **state)
 {
@@ -1014,6 +1093,8 @@ int main(void)
 		cmocka_unit_test_setup(test_attack_C12_P10_storage, set_up),
 		cmocka_unit_test_setup(test_attack_P5_I9_I14_step_and_message, set_up),
 		cmocka_unit_test_setup(test_attack_D24_D25_C18_P9_messages, set_up),
+		cmocka_unit_test_setup(test_attack_S6_I12_swapped, set_up),
+		cmocka_unit_test_setup(test_attack_S3_S7_S9_whole_or_none, set_up),
 		cmocka_unit_test_setup(test_alone, set_up),
 	};
 
