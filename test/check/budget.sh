@@ -7,7 +7,7 @@ cd "${1:-$(dirname "$0")/../..}" || exit 1
 table='vmm 8000
 devices 3900
 devices/terminal 450
-launcher 4400
+launcher 4460
 launcher/audit 700
 launcher/manifest 1700
 guests 400
