@@ -189,6 +189,7 @@ int host_open_program(const char *name)
 	/* Installed; in a build tree. Never by a search path or the environment. */
 	static const char *const place[] = { ZW_LIBEXEC_FROM_BIN,
 					     "../vmm",
+					     "../vmm/firmware",
 					     "../devices",
 					     "../devices/terminal",
 					     "../critical/audit",

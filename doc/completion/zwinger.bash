@@ -21,7 +21,7 @@ _zwinger() {
 		fi
 		reply='--display --drm --log --help'
 		[ "${COMP_WORDS[1]}" = run ] || reply='--dot --help'
-		[ "$COMP_CWORD" != 2 ] || [ "${COMP_WORDS[1]}" = show ] || reply='--kernel --disk --net --help'
+		[ "$COMP_CWORD" != 2 ] || [ "${COMP_WORDS[1]}" = show ] || reply='--kernel --firmware --disk --net --help'
 	elif [ "${COMP_WORDS[1]}" = audit ] && [ "$COMP_CWORD" = 2 ]; then
 		reply='show follow verify --help'
 	elif [ "${COMP_WORDS[1]}" = verify ] || [ "${COMP_WORDS[1]}" = store ]; then
@@ -45,6 +45,8 @@ _zwinger() {
 			before=${COMP_WORDS[COMP_CWORD - 2]}
 		fi
 		case $before in
+		--firmware)
+			reply=seabios ;;
 		--kernel | --initrd | --socket)
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -65,7 +67,7 @@ _zwinger() {
 			if [ "${COMP_WORDS[1]}" = device ]; then
 				reply="$reply --socket --rng"
 			else
-				reply="$reply --kernel --initrd --append --memory --cpus --share --no-rng --huge-pages --prefault
+				reply="$reply --kernel --initrd --firmware --firmware-debug --append --memory --cpus --share --no-rng --huge-pages --prefault
 					--no-reboot --escape --timing"
 			fi
 			;;
