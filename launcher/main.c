@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* zwinger: the command line. Finds the command and hands over. */
+#include "bench_command.h"
 #include "check.h"
 #include "device_command.h"
 #include "log.h"
@@ -13,8 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const commands[] = { "run",	 "show",  "ps",	    "stop", "display",
-					"audit", "check", "device", "help", NULL };
+static const char *const commands[] = { "run",	 "show",   "ps",    "stop", "display", "audit",
+					"check", "device", "bench", "help", NULL };
 
 static const struct {
 	const char *name;
@@ -23,7 +24,7 @@ static const struct {
 	{ "run", system_main }, /* of a manifest; with options only it is run_main() */
 	{ "show", show_main },	     { "ps", ps_main },	      { "stop", stop_main },
 	{ "display", display_main }, { "audit", audit_main }, { "check", check_main },
-	{ "device", device_main },
+	{ "device", device_main },   { "bench", bench_main },
 };
 
 static int print_help(void)
@@ -38,6 +39,7 @@ static int print_help(void)
 	     "  audit   the log of what passed: zwinger audit show|follow|verify\n"
 	     "  check   says what this host can do, and how to mend what it cannot\n"
 	     "  device  serves one device to any vhost-user front end\n"
+	     "  bench   what exits, boots, channels, memory and I/O cost on this host\n"
 	     "  help    this text; zwinger help COMMAND or zwinger COMMAND --help tells more\n\n"
 	     "  --version\n\nThe manual is zwinger(1).");
 	return STATUS_OK;
