@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* zwinger-bench: what `zwinger bench` runs. */
+#include "boot.h"
 #include "compare.h"
 #include "exits.h"
 #include "log.h"
@@ -14,6 +15,10 @@ static const struct {
 	int (*main)(int argc, char **argv);
 } commands[] = {
 	{ "exits", "what leaving the guest costs, for each kind of exit", exits_main },
+	{ "boot", "from exec to the guest's first process and its end, beside other VMMs",
+	  boot_main },
+	{ "memory", "what the processes of a guest hold beyond its RAM, beside other VMMs",
+	  memory_main },
 	{ "compare", "did it become slower? OLD.json NEW.json", compare_main },
 };
 #define COUNT (sizeof(commands) / sizeof(commands[0]))

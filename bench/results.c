@@ -58,6 +58,21 @@ void series_add(struct series *s, const double *sample, size_t count)
 	free(copy);
 }
 
+void results_sort(struct results *r)
+{
+	for (size_t i = 1; i < r->count; i++) {
+		struct series s = r->series[i];
+		size_t after = i; /* the last of its row before it */
+
+		while (after > 0 && strcmp(r->series[after - 1].row, s.row) != 0)
+			after--;
+		if (after == 0)
+			continue;
+		memmove(&r->series[after + 1], &r->series[after], (i - after) * sizeof(s));
+		r->series[after] = s;
+	}
+}
+
 void results_finish(struct results *r)
 {
 	for (size_t i = 0; i < r->count; i++) {
@@ -139,9 +154,11 @@ static void print_series(const struct results *r, const struct series *s)
 		printf("%s\n", s->reason[0] != '\0' ? s->reason : "not measured");
 		return;
 	}
-	printf("%9.0f %9.0f %9.0f %9.0f %9.0f %10.0f", series_ns(r, s, m->min),
-	       series_ns(r, s, m->p50), series_ns(r, s, m->p90), series_ns(r, s, m->p99),
-	       series_ns(r, s, m->p999), series_ns(r, s, m->max));
+	printf(m->max < 10000 && strcmp(s->unit, "cycles") != 0
+		       ? "%9.2f %9.2f %9.2f %9.2f %9.2f %10.2f"
+		       : "%9.0f %9.0f %9.0f %9.0f %9.0f %10.0f",
+	       series_ns(r, s, m->min), series_ns(r, s, m->p50), series_ns(r, s, m->p90),
+	       series_ns(r, s, m->p99), series_ns(r, s, m->p999), series_ns(r, s, m->max));
 	printf(" %9.0f %5zu ", m->p50, m->disturbed);
 	if (s == base || !series_ratio(s, base, &ratio))
 		printf("%-22s", "");

@@ -47,6 +47,9 @@ struct series *results_series(struct results *r, const char *row, const char *si
 /* One run's samples; their median is the run's. */
 void series_add(struct series *s, const double *sample, size_t count);
 
+/* Rows together, in the order in which each was first seen; likewise sides in a row. */
+void results_sort(struct results *r);
+
 /* Computes every summary and histogram. */
 void results_finish(struct results *r);
 
