@@ -194,8 +194,9 @@ void environment_look(struct environment *e, int pin, int argc, char **argv)
 	snprintf(e->version, sizeof(e->version), "zwinger " ZW_VERSION);
 	strftime(e->date, sizeof(e->date), "%Y-%m-%d %H:%M:%S UTC", gmtime(&now));
 	for (int i = 0; i < argc && n < sizeof(e->command); i++)
-		n += (size_t)snprintf(e->command + n, sizeof(e->command) - n, "%s%s",
-				      i > 0 ? " " : "", i == 0 ? "zwinger bench" : argv[i]);
+		n += (size_t)snprintf(e->command + n, sizeof(e->command) - n, "%s%s%s",
+				      i > 0 ? " " : "", i == 0 ? "zwinger bench " : "",
+				      argv[i]);
 	cpu_model(e->cpu);
 	if (pin < 0)
 		warn(e, "not pinned: --pin CPU keeps the measured code on one processor");

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* zwinger-bench: what `zwinger bench` runs. */
 #include "boot.h"
+#include "channel_bench.h"
 #include "compare.h"
 #include "exits.h"
 #include "log.h"
 #include "options.h"
+#include "report.h"
 #include "status.h"
 
 #include <stdio.h>
@@ -17,8 +19,12 @@ static const struct {
 	{ "exits", "what leaving the guest costs, for each kind of exit", exits_main },
 	{ "boot", "from exec to the guest's first process and its end, beside other VMMs",
 	  boot_main },
+	{ "channel", "messages between two processors, beside pipes, sockets and memory",
+	  channel_main },
 	{ "memory", "what the processes of a guest hold beyond its RAM, beside other VMMs",
 	  memory_main },
+	{ "io", "disk, network and console of a guest, beside QEMU", io_main },
+	{ "all", "all of these, and one page of HTML of them", all_main },
 	{ "compare", "did it become slower? OLD.json NEW.json", compare_main },
 };
 #define COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -149,7 +149,7 @@ static void print_series(const struct results *r, const struct series *s)
 	char spark[3 * SPARKLINE_CELLS + 1];
 	struct ratio ratio;
 
-	printf("%-22s %-14s ", s == base ? s->row : "", s->side);
+	printf("%-22s %-16s ", s == base ? s->row : "", s->side);
 	if (s->count == 0) {
 		printf("%s\n", s->reason[0] != '\0' ? s->reason : "not measured");
 		return;
@@ -163,7 +163,7 @@ static void print_series(const struct results *r, const struct series *s)
 	if (s == base || !series_ratio(s, base, &ratio))
 		printf("%-22s", "");
 	else
-		printf("%6.3f [%.3f, %.3f] ", ratio.median, ratio.min, ratio.max);
+		printf("%6.4g [%.4g, %.4g] ", ratio.median, ratio.min, ratio.max);
 	results_sparkline(&s->histogram, spark);
 	printf(" %s\n", spark);
 }
@@ -173,7 +173,7 @@ void results_print(const struct results *r)
 	bool cycles = r->count > 0 && strcmp(r->series[0].unit, "cycles") == 0;
 	const char *unit = cycles ? "ns" : r->count > 0 ? r->series[0].unit : "";
 
-	printf("%-22s %-14s %9s %9s %9s %9s %9s %10s %9s %5s %-22s  histogram\n", "", unit,
+	printf("%-22s %-16s %9s %9s %9s %9s %9s %10s %9s %5s %-22s  histogram\n", "", unit,
 	       "min", "p50", "p90", "p99", "p99.9", "max", cycles ? "p50/cyc" : "p50", "dist.",
 	       " ratio [by run]");
 	for (size_t i = 0; i < r->count; i++)
