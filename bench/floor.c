@@ -111,17 +111,19 @@ static void load(void)
 
 static void create_vcpu(unsigned id)
 {
-	static struct {
+	static union {
 		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entry[CPUIDS];
+		uint8_t room[sizeof(struct kvm_cpuid2) +
+			     CPUIDS * sizeof(struct kvm_cpuid_entry2)];
 	} cpuid;
 	int size = KVM(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 
 	cpuid.head.nent = CPUIDS;
 	KVM(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid);
 	for (uint32_t i = 0; i < cpuid.head.nent; i++)
-		if (cpuid.entry[i].function == 1)
-			cpuid.entry[i].ebx = (cpuid.entry[i].ebx & 0xffffff) | id << 24;
+		if (cpuid.head.entries[i].function == 1)
+			cpuid.head.entries[i].ebx =
+				(cpuid.head.entries[i].ebx & 0xffffff) | id << 24;
 	vcpu[id] = KVM(vm, KVM_CREATE_VCPU, id);
 	KVM(vcpu[id], KVM_SET_CPUID2, &cpuid);
 	run[id] = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu[id], 0);
@@ -177,20 +179,23 @@ static void add_eventfd(uint64_t address, uint32_t len, uint32_t flags)
 /* The serial port's interrupt, and an eventfd that is a message to vCPU 0. */
 static void route_interrupts(void)
 {
-	struct {
+	union {
 		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entry[2];
-	} r = { .head = { .nr = 2 } };
+		uint8_t room[sizeof(struct kvm_irq_routing) +
+			     2 * sizeof(struct kvm_irq_routing_entry)];
+	} r = { .room = { 0 } };
+	struct kvm_irq_routing_entry *entry = r.head.entries;
 	struct kvm_irqfd f = { .gsi = INTERRUPT };
 
-	r.entry[0] = (struct kvm_irq_routing_entry){ .gsi = GUEST_SERIAL_IRQ,
-						     .type = KVM_IRQ_ROUTING_IRQCHIP };
-	r.entry[0].u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
-	r.entry[0].u.irqchip.pin = GUEST_SERIAL_IRQ;
-	r.entry[1] =
+	r.head.nr = 2;
+	entry[0] = (struct kvm_irq_routing_entry){ .gsi = GUEST_SERIAL_IRQ,
+						   .type = KVM_IRQ_ROUTING_IRQCHIP };
+	entry[0].u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
+	entry[0].u.irqchip.pin = GUEST_SERIAL_IRQ;
+	entry[1] =
 		(struct kvm_irq_routing_entry){ .gsi = INTERRUPT, .type = KVM_IRQ_ROUTING_MSI };
-	r.entry[1].u.msi.address_lo = GUEST_SIGNAL_ADDRESS;
-	r.entry[1].u.msi.data = GUEST_VECTOR;
+	entry[1].u.msi.address_lo = GUEST_SIGNAL_ADDRESS;
+	entry[1].u.msi.data = GUEST_VECTOR;
 	KVM(vm, KVM_SET_GSI_ROUTING, &r);
 	interrupt = eventfd(0, EFD_CLOEXEC);
 	f.fd = (uint32_t)interrupt;

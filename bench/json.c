@@ -30,35 +30,57 @@ static bool take(struct reader *r, const char *word)
 	return true;
 }
 
-/* \uXXXX becomes '?': nothing that we compare has one. */
-static char *read_text(struct reader *r)
+void json_free(struct json *v)
 {
-	char *out = malloc(strlen(r->at) + 1), *p = out;
+	while (v != NULL) {
+		struct json *next = v->next;
 
-	if (out == NULL || !take(r, "\""))
-		return NULL;
+		json_free(v->item);
+		free(v->text);
+		free(v->name);
+		free(v);
+		v = next;
+	}
+}
+
+/* \uXXXX becomes '?': nothing that we compare has one. */
+static bool copy_text(struct reader *r, char *p)
+{
 	while (*r->at != '"') {
-		char c = *r->at++;
+		char c = *r->at;
 
-		if ((unsigned char)c < ' ')
-			return NULL;
+		if ((unsigned char)c < ' ') /* also the end */
+			return false;
+		r->at++;
 		if (c == '\\') {
 			static const char from[] = "\"\\/bfnrtu", to[] = "\"\\/\b\f\n\r\t?";
 			const char *found = *r->at != '\0' ? strchr(from, *r->at) : NULL;
 
 			if (found == NULL)
-				return NULL;
+				return false;
 			c = to[found - from];
 			r->at++;
 			for (unsigned i = 0; *found == 'u' && i < 4; i++)
-				if (!isxdigit((unsigned char)*r->at++))
-					return NULL;
+				if (!isxdigit((unsigned char)*r->at++)) {
+					r->at--;
+					return false;
+				}
 		}
 		*p++ = c;
 	}
 	r->at++;
 	*p = '\0';
-	return out;
+	return true;
+}
+
+static char *read_text(struct reader *r)
+{
+	char *out = take(r, "\"") ? malloc(strlen(r->at) + 1) : NULL;
+
+	if (out != NULL && copy_text(r, out))
+		return out;
+	free(out);
+	return NULL;
 }
 
 static struct json *read_value(struct reader *r);
@@ -72,11 +94,14 @@ static bool read_items(struct reader *r, struct json *v, const char *end)
 	do {
 		char *name = NULL;
 
-		if (v->kind == JSON_OBJECT && ((name = read_text(r)) == NULL || !take(r, ":")))
+		if (v->kind == JSON_OBJECT && (name = read_text(r)) == NULL)
 			return false;
-		*last = read_value(r);
-		if (*last == NULL)
+		if (name == NULL || take(r, ":"))
+			*last = read_value(r);
+		if (*last == NULL) {
+			free(name);
 			return false;
+		}
 		(*last)->name = name;
 		last = &(*last)->next;
 	} while (take(r, ","));
@@ -101,8 +126,10 @@ static struct json *read_value(struct reader *r)
 	struct json *v = calloc(1, sizeof(*v));
 	bool ok;
 
-	if (v == NULL || ++r->depth > DEPTH_MAX)
+	if (v == NULL || ++r->depth > DEPTH_MAX) {
+		free(v);
 		return NULL;
+	}
 	skip(r);
 	if (*r->at == '"') {
 		v->kind = JSON_TEXT;
@@ -124,7 +151,10 @@ static struct json *read_value(struct reader *r)
 		ok = read_number(r, v);
 	}
 	r->depth--;
-	return ok ? v : NULL;
+	if (ok)
+		return v;
+	json_free(v);
+	return NULL;
 }
 
 struct json *json_read(const char *text, size_t *where)
@@ -134,7 +164,10 @@ struct json *json_read(const char *text, size_t *where)
 
 	skip(&r);
 	*where = (size_t)(r.at - text);
-	return v != NULL && *r.at == '\0' ? v : NULL;
+	if (v != NULL && *r.at == '\0')
+		return v;
+	json_free(v);
+	return NULL;
 }
 
 const struct json *json_member(const struct json *o, const char *name)

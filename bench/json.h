@@ -16,8 +16,10 @@ struct json {
 	struct json *next; /* after this one in an array or object */
 };
 
-/* NULL if it is not JSON; then *where is how far it was read. Nothing is ever freed. */
+/* NULL if it is not JSON; then *where is how far it was read. */
 struct json *json_read(const char *text, size_t *where);
+
+void json_free(struct json *v); /* may be NULL */
 
 /* A member of an object, or NULL; also if o is NULL or no object. */
 const struct json *json_member(const struct json *o, const char *name);

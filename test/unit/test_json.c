@@ -14,7 +14,7 @@
 
 static void values(void **state)
 {
-	const struct json *v;
+	struct json *v;
 	size_t where;
 
 	(void)state;
@@ -30,6 +30,7 @@ static void values(void **state)
 	assert_string_equal(json_text(json_member(v, "b"), "c"), "x\"\n?");
 	assert_null(json_member(v, "none"));
 	assert_string_equal(json_text(v, "a"), "");
+	json_free(v);
 }
 
 static void malformed(void **state)
@@ -57,7 +58,8 @@ static void results_come_back(void **state)
 {
 	double one[] = { 5, 1, 3 }, two[] = { 10, 30, 20 };
 	struct results r = { .kind = "exits", .environment = { .tsc_khz = 2e6 } };
-	const struct json *file, *s;
+	struct json *file;
+	const struct json *s;
 	char *text = NULL;
 	size_t len, where;
 	FILE *f = open_memstream(&text, &len);
@@ -86,6 +88,11 @@ static void results_come_back(void **state)
 	assert_true(series_ratio(&r.series[1], &r.series[0], &ratio));
 	assert_float_equal(ratio.median, 20.0 / 3, 1e-9);
 	assert_ptr_equal(results_base(&r, &r.series[1]), &r.series[0]);
+	json_free(file);
+	free(text);
+	for (size_t i = 0; i < r.count; i++)
+		free(r.series[i].sample);
+	free(r.series);
 }
 
 int main(void)
