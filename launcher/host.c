@@ -200,7 +200,8 @@ int host_open_program(const char *name)
 					     "../critical/storage",
 					     "audit",
 					     "verify",
-					     "store" };
+					     "store",
+					     "../bench" };
 	char self[4096], path[4200];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
