@@ -15,7 +15,26 @@ add_dependencies(test_pay_programs zwinger zwinger-verify zwinger-store)
 set_tests_properties(test_pay_programs PROPERTIES TIMEOUT 300)
 unit_test(test_tpm NEEDS zw_store)
 target_compile_definitions(test_tpm PRIVATE TPM_COUNTER="${PROJECT_SOURCE_DIR}/scripts/tpm-counter")
+unit_test(test_pay_processes NEEDS zw_spawn zw_chan_pages zw_receipt zw_payment_chunks ${SODIUM_LIBRARY})
+target_compile_definitions(test_pay_processes PRIVATE
+  STORAGE_PROGRAM="$<TARGET_FILE:zwinger-storage>" AUTH_PROGRAM="$<TARGET_FILE:zwinger-auth>")
+add_dependencies(test_pay_processes zwinger-storage zwinger-auth)
+set_tests_properties(test_pay_processes PROPERTIES TIMEOUT 300)
 if(ZW_FUZZ)
-  fuzz_test(fuzz_receipt 20 FLAGS -max_len=4600 SOURCES lib/payment.c lib/receipt.c)
-  fuzz_test(fuzz_payment 20 FLAGS -max_len=4200 SOURCES lib/payment.c)
+  fuzz_test(fuzz_payment 8 FLAGS -max_len=4200 SOURCES test/fuzz/edited.c lib/payment.c)
+  fuzz_test(fuzz_receipt 8 FLAGS -max_len=4600 SOURCES test/fuzz/edited.c lib/payment.c lib/receipt.c)
+  foreach(name IN ITEMS storage store)
+    fuzz_test(fuzz_${name} 8 FLAGS -max_len=512
+      SOURCES test/unit/test_storage_driver.c lib/payment.c lib/payment_chunks.c lib/receipt.c
+              lib/store.c lib/store_anchor.c lib/tpm_counter.c)
+    target_include_directories(fuzz_${name} PRIVATE unit ${PROJECT_SOURCE_DIR}/critical/storage)
+    target_link_options(fuzz_${name} PRIVATE -Wl,--wrap=pwrite,--wrap=fdatasync)
+    target_link_libraries(fuzz_${name} PRIVATE ${SODIUM_LIBRARY})
+  endforeach()
+  fuzz_test(fuzz_auth 8 FLAGS -close_fd_mask=2 -max_len=512
+    SOURCES test/unit/test_auth_driver.c lib/log.c)
+  target_include_directories(fuzz_auth PRIVATE unit ${PROJECT_SOURCE_DIR}/critical/auth)
+  target_link_options(fuzz_auth PRIVATE
+    -Wl,--wrap=crypto_pwhash_str,--wrap=crypto_pwhash_str_verify)
+  target_link_libraries(fuzz_auth PRIVATE ${SODIUM_LIBRARY})
 endif()

@@ -5,11 +5,11 @@
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 table='vmm 8000
-devices 3900
+devices 4000
 devices/terminal 450
-launcher 4600
+launcher 4700
 launcher/audit 850
-launcher/verify 300
+launcher/verify 350
 launcher/store 400
 launcher/manifest 1700
 guests 400

@@ -13,6 +13,9 @@ no() { failed=$((failed + 1)); echo "FAILED $*"; }
 check() { if eval "$2"; then ok "$1"; else no "$1"; fi; }
 dialled() { grep -ai '^AT *D' "$work/dialled" 2>/dev/null | paste -sd ' '; }
 
+# shellcheck source=test/e2e/calls.sh
+. "$root/test/e2e/calls.sh"
+calls_begin
 "$root/guests/systems" --here "$work"
 "$build/critical/dialler/zwinger-simulated-modem" --link "$work/modem" --record "$work/dialled" </dev/null &
 modem=$!
@@ -161,5 +164,6 @@ check "the audit log verifies" '"$zwinger" audit verify "$work/audit"'
 "$zwinger" audit show "$work/audit" >"$work/story"
 check "and tells the story" 'grep -q "answers: NO 0900123456" "$work/story" && grep -q "answers: YES 0301234567" "$work/story" && grep -q "call: connected 0301234567" "$work/story"'
 [ -z "$show" ] || grep -E "asks|answers|call:" "$work/story"
+calls_end robin
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

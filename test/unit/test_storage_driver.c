@@ -466,7 +466,8 @@ static void deliver(enum end end, const void *message, size_t size)
 
 void driver_showpay(const struct payment_message *m)
 {
-	if (m->type == PAYMENT_RESERVE) {
+	if (m->type == PAYMENT_RESERVE && payment_message_valid(m) && m->length == 0 &&
+	    m->value == 0) {
 		model.reserved = m->id;
 		model.granted = 0;
 		model.confirmed = false;
@@ -479,7 +480,8 @@ void driver_display(const struct payment_message *m)
 	if (m->type == PAYMENT_TEXT)
 		(void)payment_chunks_take(&model.drawn, m);
 	if (m->type == PAYMENT_CONFIRM)
-		model.confirmed = model.granted != 0 && m->id == model.granted &&
+		model.confirmed = model.granted != 0 && payment_message_valid(m) &&
+				  m->length == 0 && m->id == model.granted &&
 				  payment_chunks_whole(&model.drawn, m);
 	deliver(FROM_DISPLAY, m, sizeof(*m));
 }
