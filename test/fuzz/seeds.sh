@@ -16,6 +16,7 @@ unpack() {
 	[ -e "$here/seeds/$1" ] || return 0
 	while read -r line; do
 		n=$((n + 1))
+		# shellcheck disable=SC2001,SC2059
 		[ -e "$2/seed-$n" ] || printf "$(sed "s/../\\\\x&/g" <<<"$line")" >"$2/seed-$n"
 	done <"$here/seeds/$1"
 }
@@ -24,7 +25,8 @@ keep() {
 	local build=$1 name work f
 	shift
 	work=$(mktemp -d)
-	trap 'rm -rf "$work"' EXIT
+	# shellcheck disable=SC2064 # now, not when it is gone
+	trap "rm -rf '$work'" EXIT
 	[ $# -gt 0 ] || for f in "$build"/test/fuzz_*.corpus; do set -- "$@" "$(basename "$f" .corpus)"; done
 	for name in "$@"; do
 		mkdir -p "$work/$name"
