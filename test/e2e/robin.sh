@@ -61,6 +61,10 @@ wait 10 keyboard: linux (not trusted)
 lacks PREMIUM
 show the answer was no
 SCRIPT
+# All of them stand still for a moment, and go on.
+pkill -STOP -x 'zwinger-(audit|display|dialler|termina)'
+sleep 0.3
+pkill -CONT -x 'zwinger-(audit|display|dialler|termina)'
 check "the person said no: nothing was dialled" '[ -z "$(dialled)" ]'
 acts "and says yes to another number" $show <<'SCRIPT'
 wait 20 keyboard: linux
