@@ -189,12 +189,18 @@ int host_open_program(const char *name)
 	/* Installed; in a build tree. Never by a search path or the environment. */
 	static const char *const place[] = { ZW_LIBEXEC_FROM_BIN,
 					     "../vmm",
+					     "../vmm/firmware",
 					     "../devices",
 					     "../devices/terminal",
 					     "../critical/audit",
 					     "../critical/display",
 					     "../critical/dialler",
+					     "../critical/showpay",
+					     "../critical/auth",
+					     "../critical/storage",
 					     "audit",
+					     "verify",
+					     "store",
 					     "../bench" };
 	char self[4096], path[4200];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);

@@ -10,21 +10,24 @@
 #include "status.h"
 #include "system_command.h"
 #include "timing.h"
+#include "tool_command.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char *const commands[] = { "run",	 "show",   "ps",    "stop", "display", "audit",
-					"check", "device", "bench", "help", NULL };
+static const char *const commands[] = { "run",	   "show",   "ps",     "stop",
+					"display", "audit",  "verify", "store",
+					"check",   "device", "bench",  "help",   NULL };
 
 static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } mains[] = {
 	{ "run", system_main }, /* of a manifest; with options only it is run_main() */
-	{ "show", show_main },	     { "ps", ps_main },	      { "stop", stop_main },
-	{ "display", display_main }, { "audit", audit_main }, { "check", check_main },
-	{ "device", device_main },   { "bench", bench_main },
+	{ "show", show_main },	     { "ps", ps_main },		{ "stop", stop_main },
+	{ "display", display_main }, { "audit", audit_main },	{ "check", check_main },
+	{ "device", device_main },   { "verify", verify_main }, { "store", store_main },
+	{ "bench", bench_main },
 };
 
 static int print_help(void)
@@ -37,6 +40,8 @@ static int print_help(void)
 	     "  stop    ends a running system\n"
 	     "  display attaches this terminal to the trusted display of a running system\n"
 	     "  audit   the log of what passed: zwinger audit show|follow|verify\n"
+	     "  verify  is a receipt genuine, and for this order? zwinger verify RECEIPT --key FILE\n"
+	     "  store   keys and backups of a secure storage: zwinger store show|key|backup|restore\n"
 	     "  check   says what this host can do, and how to mend what it cannot\n"
 	     "  device  serves one device to any vhost-user front end\n"
 	     "  bench   what exits, boots, channels, memory and I/O cost on this host\n"

@@ -5,6 +5,7 @@
 #include "manifest_check.h"
 #include "manifest_property.h"
 #include "manifest_source.h"
+#include "payment_messages.h"
 
 #include <libfdt.h>
 #include <sodium.h>
@@ -26,8 +27,11 @@ static const struct {
 	[MANIFEST_AUDITOR] = { "zwinger-audit", 0 },
 	[MANIFEST_DISPLAY] = { "zwinger-display", 1 },
 	[MANIFEST_DIALLER] = { "zwinger-dialler", 2 },
-	[MANIFEST_TERMINAL] = { "zwinger-terminal", 3 },
-	[MANIFEST_VM] = { "zwinger-vmm", 4 },
+	[MANIFEST_STORAGE] = { "zwinger-storage", 2 },
+	[MANIFEST_AUTH] = { "zwinger-auth", 3 },
+	[MANIFEST_SHOWPAY] = { "zwinger-showpay", 4 },
+	[MANIFEST_TERMINAL] = { "zwinger-terminal", 5 },
+	[MANIFEST_VM] = { "zwinger-vmm", 6 },
 };
 
 /* A process before all is known of it. */
@@ -47,9 +51,10 @@ struct entries {
 	struct entry entry[MANIFEST_PROCESSES];
 };
 
-const char *manifest_program(enum manifest_kind k)
+const char *manifest_program(const struct manifest_process *p)
 {
-	return kinds[k].program;
+	return p->kind == MANIFEST_VM && p->vm.firmware[0] != '\0' ? "zwinger-vmm-firmware"
+								   : kinds[p->kind].program;
 }
 
 const struct manifest_binary *manifest_binary(const struct manifest *m, const char *program)
@@ -84,7 +89,7 @@ unsigned manifest_programs(const struct manifest_process *p,
 	};
 	unsigned n = 0;
 
-	list[n++] = manifest_program(p->kind);
+	list[n++] = manifest_program(p);
 	if (p->kind != MANIFEST_VM)
 		return n;
 	if (!p->vm.no_rng)
@@ -208,7 +213,7 @@ static void set_defaults(struct manifest_process *p)
 {
 	switch (p->kind) {
 	case MANIFEST_VM:
-		strcpy(p->vm.cmdline, "console=ttyS0");
+		strcpy(p->vm.cmdline, MANIFEST_CMDLINE);
 		p->vm.memory_size = 512ull << 20;
 		p->vm.cpu_count = 1;
 		break;
@@ -218,8 +223,13 @@ static void set_defaults(struct manifest_process *p)
 	case MANIFEST_DISPLAY:
 		strcpy(p->display.settings.layout, "us");
 		break;
+	case MANIFEST_STORAGE:
+		p->storage.settings.tries = PIN_TRIES;
+		break;
 	case MANIFEST_AUDITOR:
 	case MANIFEST_DIALLER:
+	case MANIFEST_SHOWPAY:
+	case MANIFEST_AUTH:
 	case MANIFEST_KINDS:
 		break;
 	}

@@ -65,7 +65,9 @@ static void print_holdings(const struct manifest_process *p)
 		      (unsigned long long)p->vm.memory_size >> 20);
 		thing(&column, "  holds", "%u CPU%s", p->vm.cpu_count,
 		      p->vm.cpu_count > 1 ? "s" : "");
-		thing(&column, "  holds", "kernel %s", p->vm.kernel);
+		thing(&column, "  holds", "%s %s",
+		      p->vm.firmware[0] != '\0' ? "firmware" : "kernel",
+		      p->vm.firmware[0] != '\0' ? p->vm.firmware : p->vm.kernel);
 		if (p->vm.initrd[0] != '\0')
 			thing(&column, "  holds", "initrd %s", p->vm.initrd);
 		for (unsigned i = 0; i < p->vm.device_count; i++)
@@ -92,6 +94,17 @@ static void print_holdings(const struct manifest_process *p)
 		thing(&column, "  holds", "%u rules about numbers",
 		      p->dialler.settings.rule_count);
 		break;
+	case MANIFEST_SHOWPAY:
+		thing(&column, "  holds", "only its channels");
+		thing(&column, "  holds", "account %s", p->showpay.settings.account);
+		break;
+	case MANIFEST_STORAGE:
+		thing(&column, "  holds", "directory %s", p->storage.directory);
+		if (p->storage.tpm[0] != '\0')
+			thing(&column, "  holds", "tpm %s, counter 0x%08x", p->storage.tpm,
+			      p->storage.settings.tpm_index);
+		break;
+	case MANIFEST_AUTH:
 	case MANIFEST_TERMINAL:
 	case MANIFEST_KINDS:
 		thing(&column, "  holds", "only its channels");

@@ -123,18 +123,20 @@ static enum status open_guest(struct system *s, struct member *m)
 				return STATUS_USAGE;
 	if (!vm->no_rng && !devices_add(&g->devices, KIND_RNG, ""))
 		return STATUS_USAGE;
-	return vm_open(g, vm->kernel, vm->initrd[0] != '\0' ? vm->initrd : NULL);
+	return vm_open(g, &(struct vm_software){
+				  .kernel = vm->kernel,
+				  .initrd = vm->initrd[0] != '\0' ? vm->initrd : NULL,
+				  .firmware = vm->firmware[0] != '\0' ? vm->firmware : NULL });
 }
 
 static enum status open_member(struct system *s, struct member *m)
 {
 	m->process.who = m->is->name;
 	if (m->is->kind == MANIFEST_VM)
-		return open_guest(s, m);
-	m->exe = host_open_program(manifest_program(m->is->kind));
+		return s->played ? STATUS_OK : open_guest(s, m);
+	m->exe = host_open_program(manifest_program(m->is));
 	if (m->exe < 0) {
-		log_error("%s: %s cannot be started", m->is->name,
-			  manifest_program(m->is->kind));
+		log_error("%s: %s cannot be started", m->is->name, manifest_program(m->is));
 		return STATUS_FAILED;
 	}
 	return grant_open(s, m);
@@ -174,7 +176,7 @@ static void tell(const struct system *s, const struct member *m, const struct li
 		 enum critical_command_kind kind)
 {
 	bool vm = m->is->kind == MANIFEST_VM;
-	const uint32_t words[2] = { vm ? kind == CRITICAL_OPEN ? VM_MODEM_OPEN : VM_MODEM_CLOSE
+	const uint32_t words[2] = { vm ? kind == CRITICAL_OPEN ? VM_LINE_OPEN : VM_LINE_CLOSE
 				       : (uint32_t)kind,
 				    (uint32_t)grant_channel(s, m, l) };
 
@@ -229,6 +231,8 @@ static bool start_member(struct system *s, struct member *m)
 	static struct grant g;
 	bool ok;
 
+	if (m->is->kind == MANIFEST_VM && s->played)
+		return true;
 	if (!clear_links(s, m))
 		return false;
 	if (m->is->kind == MANIFEST_VM) {
@@ -246,7 +250,7 @@ static bool start_member(struct system *s, struct member *m)
 			close(nobody[0]);
 	} else {
 		grant_critical(s, m, &g);
-		ok = process_start(&m->process, m->exe, manifest_program(m->is->kind), g.fds,
+		ok = process_start(&m->process, m->exe, manifest_program(m->is), g.fds,
 				   g.fd_count, &g.config, sizeof(g.config));
 		explicit_bzero(&g, sizeof(g));
 	}
@@ -296,7 +300,7 @@ static void hear(struct system *s, struct member *m)
 		struct vm_command c = vm_hear(m->guest, &m->process);
 
 		words[1] = c.device;
-		closed = c.kind == VM_MODEM_CLOSED;
+		closed = c.kind == VM_LINE_CLOSED;
 	} else {
 		ssize_t n = recv(m->process.control, words, sizeof(words), MSG_DONTWAIT);
 
@@ -510,20 +514,15 @@ size_t system_describe(const struct system *s, char *text, size_t size)
 
 	for (unsigned i = 0; i < member_count(s) && len < size; i++) {
 		const struct member *m = &s->member[i];
-		static const char *const kinds[] = {
-			[MANIFEST_VM] = "vm",		[MANIFEST_TERMINAL] = "terminal",
-			[MANIFEST_DISPLAY] = "display", [MANIFEST_AUDITOR] = "auditor",
-			[MANIFEST_DIALLER] = "dialler",
-		};
 		uint64_t up_s = runs(m) ? (now_ms() - m->began_ms) / 1000 : 0;
 
-		len += (size_t)snprintf(text + len, size - len,
-					"%-16s %-9s %8d %-8s %7u %llus\n", m->is->name,
-					kinds[m->is->kind], (int)m->process.child.pid,
-					runs(m)	  ? "running"
-					: m->dead ? "dead"
-						  : "waiting",
-					m->starts, (unsigned long long)up_s);
+		len += (size_t)snprintf(
+			text + len, size - len, "%-16s %-9s %8d %-8s %7u %llus\n", m->is->name,
+			manifest_kind_name(m->is->kind), (int)m->process.child.pid,
+			runs(m)	  ? "running"
+			: m->dead ? "dead"
+				  : "waiting",
+			m->starts, (unsigned long long)up_s);
 	}
 	for (unsigned i = 0; i < s->manifest->channel_count && len < size; i++)
 		if (s->link[i].closed)

@@ -45,15 +45,16 @@ struct system {
 	struct link link[MANIFEST_CHANNELS];
 	struct guest guest[SYSTEM_VMS];
 	unsigned guest_count;
-	bool drm; /* the display has a screen of its own */
+	bool drm;    /* the display has a screen of its own */
+	bool played; /* the caller plays the VMs, with their ends of `link`: tests, benchmarks */
 	int signal_fd, listener;
 	bool ended;
 	int status;
 };
 
 /*
- * Opens everything that the manifest names and creates the channels. s is 0 but for manifest and
- * drm. What is not STATUS_OK has been logged.
+ * Opens everything that the manifest names and creates the channels. s is 0 but for manifest, drm
+ * and played. What is not STATUS_OK has been logged.
  */
 enum status system_open(struct system *s);
 

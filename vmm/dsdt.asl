@@ -24,7 +24,7 @@ DefinitionBlock ("", "DSDT", 2, "ZWINGR", "ZWINGER", 1)
 				IO (Decode16, 0x0cf8, 0x0cf8, 1, 8)
 				DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
 					NonCacheable, ReadWrite,
-					0, 0xc0000000, 0xdfffffff, 0, 0x20000000)
+					0, 0xc0100000, 0xfebfffff, 0, 0x3eb00000)
 			})
 		}
 
@@ -33,7 +33,7 @@ DefinitionBlock ("", "DSDT", 2, "ZWINGR", "ZWINGER", 1)
 			Name (_HID, EisaId ("PNP0C02"))
 			Name (_CRS, ResourceTemplate ()
 			{
-				Memory32Fixed (ReadWrite, 0xe0000000, 0x00100000)
+				Memory32Fixed (ReadWrite, 0xc0000000, 0x00100000)
 			})
 		}
 
@@ -71,6 +71,32 @@ DefinitionBlock ("", "DSDT", 2, "ZWINGR", "ZWINGER", 1)
 			{
 				IO (Decode16, 0x02f8, 0x02f8, 0, 8)
 				IRQNoFlags () { 3 }
+			})
+		}
+
+		/* The line that orders go by; as the modem. */
+		Device (COM3)
+		{
+			Name (_HID, EisaId ("PNP0501"))
+			Name (_UID, 3)
+			OperationRegion (UART, SystemIO, 0x03e8, 8)
+			Field (UART, ByteAcc, NoLock, Preserve)
+			{
+				Offset (5),
+				LSR, 8
+			}
+			Method (_STA)
+			{
+				If (LSR == 0xff)
+				{
+					Return (0)
+				}
+				Return (0x0f)
+			}
+			Name (_CRS, ResourceTemplate ()
+			{
+				IO (Decode16, 0x03e8, 0x03e8, 0, 8)
+				IRQNoFlags () { 5 }
 			})
 		}
 

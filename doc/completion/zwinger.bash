@@ -25,7 +25,7 @@ _zwinger_bench() { # what zwinger bench --help and zwinger bench COMMAND --help 
 
 _zwinger() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='run show ps stop display audit check device bench help' reply=''
+	local commands='run show ps stop display audit verify store check device bench help' reply=''
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
@@ -45,9 +45,18 @@ _zwinger() {
 		fi
 		reply='--display --drm --log --help'
 		[ "${COMP_WORDS[1]}" = run ] || reply='--dot --help'
-		[ "$COMP_CWORD" != 2 ] || [ "${COMP_WORDS[1]}" = show ] || reply='--kernel --disk --net --help'
+		[ "$COMP_CWORD" != 2 ] || [ "${COMP_WORDS[1]}" = show ] || reply='--kernel --firmware --disk --net --help'
 	elif [ "${COMP_WORDS[1]}" = audit ] && [ "$COMP_CWORD" = 2 ]; then
 		reply='show follow verify --help'
+	elif [ "${COMP_WORDS[1]}" = verify ] || [ "${COMP_WORDS[1]}" = store ]; then
+		reply='show key backup restore --help'
+		[ "${COMP_WORDS[1]}" = store ] && [ "$COMP_CWORD" != 2 ] && reply='--passphrase-file --tpm --tpm-index'
+		[ "${COMP_WORDS[1]}" = verify ] && reply='--key --seen --max-age --nonce --account --total --confirmed --json --help'
+		if [[ $word != -* ]] && { [ "${COMP_WORDS[1]}" = verify ] || [ "$COMP_CWORD" != 2 ]; }; then
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$word")
+			return
+		fi
 	elif [[ ${COMP_WORDS[1]} =~ ^(audit|ps|stop|display)$ ]]; then
 		local run=/run/zwinger
 		[ "$(id -u)" = 0 ] || run=${XDG_RUNTIME_DIR:-/tmp}/zwinger
@@ -60,6 +69,8 @@ _zwinger() {
 			before=${COMP_WORDS[COMP_CWORD - 2]}
 		fi
 		case $before in
+		--firmware)
+			reply=seabios ;;
 		--kernel | --initrd | --socket)
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -80,7 +91,7 @@ _zwinger() {
 			if [ "${COMP_WORDS[1]}" = device ]; then
 				reply="$reply --socket --rng"
 			else
-				reply="$reply --kernel --initrd --append --memory --cpus --share --no-rng --huge-pages --prefault
+				reply="$reply --kernel --initrd --firmware --firmware-debug --append --memory --cpus --share --no-rng --huge-pages --prefault
 					--no-reboot --escape --timing"
 			fi
 			;;
