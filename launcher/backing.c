@@ -299,6 +299,7 @@ static bool open_kind(struct backing *b)
 enum status backing_open(struct backing *b)
 {
 	b->vm.virtio_id = served[b->kind].virtio_id;
+	b->vm.boot_index = (uint32_t)b->spec->bootindex;
 	b->config.version = DEVICE_CONFIG_VERSION;
 	b->config.rate =
 		(struct device_rate){ .bytes = b->spec->rate, .operations = b->spec->ops };

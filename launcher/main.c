@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* zwinger: the command line. Finds the command and hands over. */
+#include "bench_command.h"
 #include "check.h"
 #include "device_command.h"
 #include "log.h"
@@ -16,7 +17,7 @@
 
 static const char *const commands[] = { "run",	   "show",   "ps",     "stop",
 					"display", "audit",  "verify", "store",
-					"check",   "device", "help",   NULL };
+					"check",   "device", "bench",  "help",   NULL };
 
 static const struct {
 	const char *name;
@@ -26,6 +27,7 @@ static const struct {
 	{ "show", show_main },	     { "ps", ps_main },		{ "stop", stop_main },
 	{ "display", display_main }, { "audit", audit_main },	{ "check", check_main },
 	{ "device", device_main },   { "verify", verify_main }, { "store", store_main },
+	{ "bench", bench_main },
 };
 
 static int print_help(void)
@@ -42,6 +44,7 @@ static int print_help(void)
 	     "  store   keys and backups of a secure storage: zwinger store show|key|backup|restore\n"
 	     "  check   says what this host can do, and how to mend what it cannot\n"
 	     "  device  serves one device to any vhost-user front end\n"
+	     "  bench   what exits, boots, channels, memory and I/O cost on this host\n"
 	     "  help    this text; zwinger help COMMAND or zwinger COMMAND --help tells more\n\n"
 	     "  --version\n\nThe manual is zwinger(1).");
 	return STATUS_OK;

@@ -7,22 +7,33 @@
 
 #define VM_MORE_FDS 16
 
+/* The program that boots a kernel directly, and the one that lets firmware boot a disk. */
+#define VM_DIRECT   "zwinger-vmm"
+#define VM_FIRMWARE "zwinger-vmm-firmware"
+
 /* What a guest is made of. Descriptors are the caller's and stay open. */
 struct guest {
-	int vmm_fd; /* the executable */
-	int kvm_fd, kernel_fd;
-	int initrd_fd; /* -1 for none */
+	int vmm_fd;	       /* the executable */
+	const char *vmm;       /* its name: VM_DIRECT or VM_FIRMWARE */
+	int kvm_fd, kernel_fd; /* of the kernel, or of the firmware */
+	int initrd_fd;	       /* -1 for none */
 	int signal_fd; /* signalfd of those that end us, SIGTSTP and SIGWINCH; they are blocked */
 	int escape;    /* the byte that begins a command on the keyboard; -1 for none */
 	struct vm_config config; /* without its devices */
 	struct devices devices;
 };
 
+/* What boots it: a kernel, with or without (NULL) an initrd; or firmware and nothing else. */
+struct vm_software {
+	const char *kernel, *initrd;
+	const char *firmware; /* "seabios", a path, or NULL */
+};
+
 /*
- * Opens the kernel, the initrd (NULL: none), /dev/kvm, the executable, and what stands behind the
- * devices. What is not STATUS_OK has been logged.
+ * Opens the software, /dev/kvm, the executable, and what stands behind the devices. What is not
+ * STATUS_OK has been logged.
  */
-enum status vm_open(struct guest *g, const char *kernel, const char *initrd);
+enum status vm_open(struct guest *g, const struct vm_software *s);
 
 /*
  * Starts the devices first, so that nobody waits for one that cannot be started, then the VMM

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "machine.h"
 
-#include "acpi.h"
 #include "bug.h"
 #include "log.h"
 #include "timing.h"
@@ -164,14 +163,6 @@ enum status machine_init(struct machine *m, int kvm_fd, const struct vm_config *
 		st = create_vcpus(m, config->cpu_count);
 	timing_mark("vCPUs created");
 	return st;
-}
-
-enum status machine_load(struct machine *m, const struct kernel_source *src)
-{
-	struct kernel_entry entry;
-	enum status st = kernel_load(&m->ram, src, &entry);
-
-	return st == STATUS_OK ? vcpu_set_entry(&m->vcpu[0], &entry) : st;
 }
 
 enum status machine_start(struct machine *m)

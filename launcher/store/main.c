@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* zwinger-store: what `zwinger store` runs: for the administrator of a store that nobody uses now. */
+/* zwinger-store: what `zwinger store` runs: for the administrator of a store. */
 #include "backup.h"
 #include "log.h"
 #include "options.h"
@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static const struct option_spec options[] = {
@@ -26,6 +27,8 @@ static const struct option_spec options[] = {
 	{ 0 },
 };
 enum { PASSPHRASE_FILE, TPM, TPM_INDEX, VALUES };
+
+#define FILE_MAX (1 << 20) /* bytes; those of a store are shorter */
 
 static const char usage[] = "usage: zwinger store show|key DIRECTORY [OPTION]...\n"
 			    "       zwinger store backup|restore DIRECTORY FILE [OPTION]...";
@@ -60,6 +63,28 @@ static struct store_files files_of(const int fd[STORE_FILES], const struct reque
 				     .tpm_index = q->tpm_index };
 }
 
+/* The same bytes in memory, so that a storage that runs meanwhile is neither waited for nor disturbed. */
+static int copy_of(int file)
+{
+	int memory = memfd_create("store", MFD_CLOEXEC);
+	char bytes[4096];
+	ssize_t n = 0;
+	bool ok = file >= 0 && memory >= 0;
+
+	for (off_t at = 0; ok && (n = pread(file, bytes, sizeof(bytes), at)) > 0; at += n)
+		ok = at < FILE_MAX && pwrite(memory, bytes, (size_t)n, at) == n;
+	sodium_memzero(bytes, sizeof(bytes));
+	if (ok && n == 0) {
+		close(file);
+		return memory;
+	}
+	if (file >= 0)
+		close(file);
+	if (memory >= 0)
+		close(memory);
+	return -1;
+}
+
 /* Reads it; nothing is made and nothing changed. */
 static int load(struct store *s, const char *directory, const struct request *q)
 {
@@ -73,7 +98,8 @@ static int load(struct store *s, const char *directory, const struct request *q)
 
 		fd[i] = dir < 0 ? -1
 			: tpm	? open(q->value[TPM], O_RDWR | O_CLOEXEC | O_NOCTTY)
-				: openat(dir, names[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+				: copy_of(openat(dir, names[i],
+						 O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
 		if (fd[i] < 0) {
 			log_error("%s: %s: %s", directory, tpm ? q->value[TPM] : names[i],
 				  strerror(errno));

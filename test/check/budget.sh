@@ -5,10 +5,10 @@
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 table='vmm 8000
-devices 3900
+devices 4000
 devices/terminal 450
-launcher 4600
-launcher/audit 700
+launcher 4700
+launcher/audit 850
 launcher/verify 350
 launcher/store 400
 launcher/manifest 1700
@@ -21,7 +21,7 @@ lib/critical 700
 lib/payment 800
 lib/store 450
 lib/policyc 500
-critical/display 2000
+critical/display 3100
 critical/audit 500
 critical/dialler 1050
 critical/showpay 1500

@@ -16,6 +16,19 @@ options=$(grep -oE '^ +--[a-z-]+' <<<"$help" | tr -d ' ' | sort -u)
 commands=$("$zwinger" --help | sed -n 's/^  \([a-z]\+\)  .*/\1/p')
 [ "$(wc -w <<<"$options")" -gt 5 ] || fail "options found in the help: $options"
 [ "$(wc -w <<<"$commands")" -gt 2 ] || fail "commands found in the help: $commands"
+# Each benchmark's options stand in a page of its own, and the shell asks for them.
+bench_page=doc/man/zwinger-bench.1 bench_options=''
+for benchmark in $("$zwinger" bench --help | sed -n 's/^  \([a-z]\+\) .*/\1/p'); do
+	grep -qFx ".Ss zwinger bench $benchmark" "$bench_page" || fail "$bench_page lacks $benchmark"
+	bench_options+=" $("$zwinger" bench "$benchmark" --help | grep -oE '^ +--[a-z-]+' | tr -d ' ' | tr '\n' ' ')"
+done
+[ "$(wc -w <<<"$bench_options")" -gt 5 ] || fail "options found in the benchmarks' help: $bench_options"
+for option in ${bench_options//--help/}; do
+	grep -qE "Fl Fl ${option#--}( |$)" "$bench_page" || fail "$bench_page lacks $option"
+done
+for option in $(grep -oE 'Fl Fl [a-z-]+' "$bench_page" | sed 's/Fl Fl /--/' | sort -u); do
+	grep -qFw -- "$option" <<<"$bench_options" || fail "$option is documented in $bench_page, but does not exist"
+done
 # As words: --memory must not pass for --mem.
 words() { grep -oE -- '--?[a-zA-Z][a-zA-Z-]*|[a-z]+' "$@"; }
 for option in $options; do
@@ -28,7 +41,9 @@ for command in $commands; do
 done
 for option in $(grep -oE 'Fl Fl [a-z-]+' "$page" | sed 's/Fl Fl /--/' | sort -u) \
 	$(grep -v '^ *#' "$completion" | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
-	[ "$option" = --option ] || grep -qFx -- "$option" <<<"$options" || fail "$option is documented, but does not exist"
+	[ "$option" = --option ] || grep -qFx -- "$option" <<<"$options" ||
+		{ [[ " $bench_options " == *" $option "* ]] && ! grep -q "Fl Fl ${option#--}" "$page"; } ||
+		fail "$option is documented, but does not exist"
 done
 for n in $(sed -n 's/.*STATUS_[A-Z_]* = \([0-9]*\),.*/\1/p' lib/status.h); do
 	grep -qx "\.It $n" "$page" || fail "$page lacks exit status $n"
@@ -36,6 +51,7 @@ done
 [ $failed = 0 ] && echo "ok commands, options and exit statuses are documented"
 
 warnings='' tools=''
+for page in "$page" "$bench_page"; do
 if type man >/dev/null 2>&1; then
 	tools="$tools man"
 	warnings+=$(LC_ALL=C.UTF-8 man --warnings -E UTF-8 -l "$page" 2>&1 >/dev/null)
@@ -48,6 +64,7 @@ if type mandoc >/dev/null 2>&1; then
 	tools="$tools mandoc"
 	warnings+=$(mandoc -T lint -W warning "$page" 2>&1)
 fi
+done
 if [ -n "$warnings" ]; then
 	fail "warnings: $warnings"
 elif [ -z "$tools" ]; then
@@ -61,7 +78,7 @@ complete() { # WORD...: what the last of them may become
 		- "$completion" "$@" 2>/dev/null
 }
 [ "$(complete zwinger ch)" = check ] && [ "$(complete zwinger run --no-re)" = --no-reboot ] &&
-	[ "$(complete zwinger run --kernel doc/man/zw)" = doc/man/zwinger.1 ] &&
-	[ "$(complete zwinger run --kernel = doc/man/zw)" = doc/man/zwinger.1 ] &&
+	[ "$(complete zwinger run --kernel doc/man/zwinger.)" = doc/man/zwinger.1 ] &&
+	[ "$(complete zwinger run --kernel = doc/man/zwinger.)" = doc/man/zwinger.1 ] &&
 	echo "ok completion completes" || fail "completion does not complete"
 exit $failed

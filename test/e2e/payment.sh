@@ -40,13 +40,12 @@ end() {
 }
 pid_of() { "$zwinger" ps "$1" | awk -v name="$2" '$1 == name { print $3 }'; }
 nonce() { od -An -tx1 -N16 /dev/urandom | tr -d ' \n'; }
-order() { # NONCE [PACKETS OF TEA]: who has been told no asks for the same again only after a while
-	printf 'payee=Bean+and+Leaf+GmbH&account=DE89370400440532013000&item-1-name=Espresso+beans+250+g&item-1-quantity=2&item-1-price=450&item-2-name=Assam+tea+100+g&item-2-quantity=%d&item-2-price=320&total=%d&currency=EUR&reference=Order+4711&nonce=%s' "${2:-1}" $((900 + 320 * ${2:-1})) "$1"
+order() { # NONCE [ACCOUNT]: who has been told no asks for the same account again only after a while
+	printf 'payee=Bean+and+Leaf+GmbH&account=%s&item-1-name=Espresso+beans+250+g&item-1-quantity=2&item-1-price=450&item-2-name=Assam+tea+100+g&item-2-quantity=1&item-2-price=320&total=1220&currency=EUR&reference=Order+4711&nonce=%s' "${2:-DE89370400440532013000}" "$1"
 }
 post() { curl -s --max-time "${3:-120}" -o "$2" -w '%{http_code}' -H 'Accept: text/plain' --data "$1" "http://127.0.0.1:$port/order"; }
-# meets NAME TITLE: the person does what is read from here.
+# meets NAME TITLE: the person does what $work/script says.
 meets() {
-	cat >"$work/script"
 	if "$build/test/person" "$work/script" "$zwinger" display "$1" >"$work/seen" 2>&1; then
 		ok "$2"
 	else
@@ -96,7 +95,8 @@ first=$!
 	echo "wait 10 Enter your PIN to pay"; echo "sleep 6000"; pin 4711
 	echo "wait 10 Paid: the payment is signed"; echo "show paid"
 	echo "wait 15 keyboard: linux (not trusted)"; echo "lacks green elephants"
-} | meets pay-a "a purchase: seen, read to the end, confirmed, a PIN chosen and given, signed"
+} >"$work/script"
+meets pay-a "a purchase: seen, read to the end, confirmed, a PIN chosen and given, signed"
 wait $first
 check "the shop has a receipt: status 200" '[ "$(cat "$work/first.status")" = 200 ] && grep -q "^zwinger receipt 1$" "$work/first"'
 "$zwinger" store key "$work/pay-a/store" >"$work/key" 2>"$work/err" || cat "$work/err"
@@ -118,22 +118,24 @@ second=$!
 	echo "wait 30 Shall this be paid?"; echo "wait 5 [Page Down]"; echo "type e"; echo "wait 5 Which note"; echo "sleep 700"
 	echo "type cheaper please"; echo "sleep 700"; echo "type \\r"; echo "wait 5 cheaper please"; echo "show with a note"
 	echo "sleep 700"; echo "type \\e"; echo "wait 10 keyboard: linux (not trusted)"
-} | meets pay-a "a note is the person's to change; then the person says no"
+} >"$work/script"
+meets pay-a "a note is the person's to change; then the person says no"
 wait $second
-check "the shop is told so, and there is no receipt" '[ "$(cat "$work/second.status")" = 402 ] && ! grep -q Signature "$work/second"'
+check "the shop is told so, and there is no receipt" '[ "$(cat "$work/second.status")" = 403 ] && ! grep -q Signature "$work/second"'
 
 # attack_D11, attack_D12, attack_I1, attack_I7: what is typed before the last page was read is not heard.
 n3=$(nonce)
-post "$(order "$n3" 2)" "$work/third" >"$work/third.status" &
+post "$(order "$n3" GB33BUKB20201555555555)" "$work/third" >"$work/third.status" &
 third=$!
 {
 	echo "wait 30 Shall this be paid?"
 	for i in 1 2 3 4 5 6 7 8; do echo 'type \e[6~'; done
 	echo "type 20"; echo "sleep 300"; echo "lacks Enter your PIN"; echo "wait 5 Page 1 of 4"
 	echo "sleep 1000"; echo "type \\r"; echo "wait 10 keyboard: linux (not trusted)"
-} | meets pay-a "attack_D11 attack_D12 attack_I1 attack_I7 Page Down held, digits and Enter at once: no page is skipped, and Enter alone is no"
+} >"$work/script"
+meets pay-a "attack_D11 attack_D12 attack_I1 attack_I7 Page Down held, digits and Enter at once: no page is skipped, and Enter alone is no"
 wait $third
-check "nothing was signed" '[ "$(cat "$work/third.status")" = 402 ]'
+check "nothing was signed" '[ "$(cat "$work/third.status")" = 403 ]'
 
 # attack_P8, attack_P9: what is no order, by the line of a guest that says anything.
 refused() { # NAME BODY
@@ -170,25 +172,26 @@ check "the person was never asked" '[ "$("$zwinger" audit show "$work/pay-a/audi
 
 # --- attack_K13: wrong PINs lock it, for good.
 n4=$(nonce)
-post "$(order "$n4" 11)" "$work/fourth" >"$work/fourth.status" &
+post "$(order "$n4" NL91ABNA0417164300)" "$work/fourth" >"$work/fourth.status" &
 fourth=$!
 {
 	echo "$reads"
 	echo "wait 10 Enter your PIN to pay"
-	for tries in 4 3 2 1; do echo "sleep 800"; pin 1111; echo "wait 10 $tries tr"; done
+	for tries in "4 tries are" "3 tries are" "2 tries are" "One try is"; do echo "sleep 800"; pin 1111; echo "wait 10 $tries left"; done
 	echo "show wrong"; echo "sleep 800"; pin 1111; echo "wait 10 locked"; echo "show locked"
-} | meets pay-a "attack_K13 five wrong PINs"
+} >"$work/script"
+meets pay-a "attack_K13 five wrong PINs"
 wait $fourth
-check "attack_K13 lock it, and nothing is signed" '[ "$(cat "$work/fourth.status")" = 402 ] && ! grep -q Signature "$work/fourth"'
+check "attack_K13 lock it, and nothing is signed" '[ "$(cat "$work/fourth.status")" = 403 ] && ! grep -q Signature "$work/fourth"'
 end pay-a
 start pay-a || exit 1
 n5=$(nonce)
-post "$(order "$n5" 11)" "$work/fifth" >"$work/fifth.status" &
+post "$(order "$n5" NL91ABNA0417164300)" "$work/fifth" >"$work/fifth.status" &
 fifth=$!
-{ echo "$reads"; echo "wait 10 Enter your PIN to pay"; echo "sleep 800"; pin 4711; echo "wait 10 locked"; } |
-	meets pay-a "attack_K13 after a new start, the right PIN comes too late"
+{ echo "$reads"; echo "wait 10 locked"; } >"$work/script"
+meets pay-a "attack_K13 after a new start, the right PIN comes too late"
 wait $fifth
-check "and nothing is signed" '[ "$(cat "$work/fifth.status")" = 402 ]'
+check "and nothing is signed" '[ "$(cat "$work/fifth.status")" = 403 ]'
 curl -s --max-time 10 -H 'Accept: text/plain' "http://127.0.0.1:$port/receipt/$n1" >"$work/again"
 check "attack_K4 the last receipt has survived the restart" 'cmp -s "$work/first" "$work/again"'
 end pay-a
@@ -204,7 +207,8 @@ buys=$!
 	echo "$reads"
 	echo "wait 5 Choose one"; echo "sleep 700"; pin 4711; echo "wait 5 once more"; echo "sleep 700"; pin 4711
 	echo "wait 10 Enter your PIN to pay"; echo "sleep 700"; pin 4711; echo "wait 10 Paid: the payment is signed"; echo "wait 15 keyboard: linux"
-} | meets pay-b "another system, another purchase"
+} >"$work/script"
+meets pay-b "another system, another purchase"
 wait $buys
 end pay-b
 for slot in slot-a slot-b; do cat "$work/old/$slot" >"$work/pay-b/store/$slot"; done

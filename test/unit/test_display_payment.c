@@ -601,6 +601,12 @@ static void test_attack_K13_pin(void **state)
 	driver_wait(11000); /* no answer */
 	assert_int_equal(driver_paid(), PAYMENT_TIMEOUT);
 	assert_true(driver_shows("The PIN cannot be checked now."));
+	set_up(state);
+	to_pin();
+	driver_digits(PIN);
+	driver.pin.id ^= 8; /* what belongs to no question of now */
+	driver_pin_says(PIN_RIGHT, 5);
+	assert_int_equal(driver_paid(), PAYMENT_SHOWN);
 	for (unsigned type = 0; type < 8; type++) { /* what belongs to another question */
 		set_up(state);
 		to_pin();
@@ -800,6 +806,14 @@ static void test_attack_K15_S12_result(void **state)
 	set_up(state);
 	to_yes();
 	driver_pay_type(PAYMENT_RESULT, 1, PAYMENT_PAID);
+	driver_wait(50);
+	driver_jump(driver.now_ms + DEAD_MS + 100);
+	driver_press(' '); /* before anybody looked at the clock: it is not read away */
+	assert_int_equal(driver_paid(), PAYMENT_SEEN);
+	assert_true(driver_shows("Paid:"));
+	set_up(state);
+	to_yes();
+	driver_pay_type(PAYMENT_RESULT, 1, PAYMENT_PAID);
 	driver_leave();
 	assert_int_equal(driver_paid(), PAYMENT_SEEN);
 	set_up(state);
@@ -949,18 +963,17 @@ static void test_attack_D24_D25_C18_P9_messages(void **state)
 
 	(void)state;
 	payment_chunk(&good, 1, TEXT, strlen(TEXT), 0);
-	for (unsigned bit = 0; bit < 24 * 8; bit++) { /* of its head */
+	for (unsigned bit = 0; bit <= 24 * 8; bit++) { /* of its head; and none at all */
 		m = good;
-		((uint8_t *)&m)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		if (bit < 24 * 8)
+			((uint8_t *)&m)[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		set_up(state);
 		driver_payment(&m);
 		payment_chunk(&m, 1, TEXT, strlen(TEXT), PAYMENT_CHUNK);
 		driver_payment(&m);
-		payment_chunk(&m, 1, TEXT, strlen(TEXT), 2 * PAYMENT_CHUNK);
-		driver_payment(&m);
 		driver_pay_type(PAYMENT_ASK, 1, strlen(TEXT));
 		driver_wait(50);
-		assert_int_equal(driver_paid(), PAYMENT_INVALID);
+		assert_int_equal(driver_paid(), bit < 24 * 8 ? PAYMENT_INVALID : PAYMENT_SHOWN);
 	}
 	for (unsigned i = 0; i < strlen(TEXT); i++) { /* no byte of it may be another kind */
 		for (unsigned k = 0; k < 4; k++) {
@@ -973,6 +986,125 @@ static void test_attack_D24_D25_C18_P9_messages(void **state)
 			text[i] = TEXT[i];
 		}
 	}
+}
+
+/* attack_S6: what comes while a payment is read changes nothing of it; attack_I12: nor does a yes last. */
+static void test_attack_S6_I12_swapped(void **state)
+{
+	static const char other[] = HEAD "Note: thank you 2\n" TAIL;
+	struct payment_message m;
+
+	(void)state;
+	pay(1, TEXT);
+	to_page(PAGES - 1);
+	for (uint64_t id = 1; id < 3; id++)
+		for (uint32_t at = 0; at < sizeof(other) - 1;) {
+			at = payment_chunk(&m, id, other, sizeof(other) - 1, at);
+			driver_payment(&m);
+		}
+	gesture();
+	driver_pin_says(PIN_IS_SET, 5);
+	arm();
+	driver_digits(PIN);
+	driver_pin_says(PIN_RIGHT, 5);
+	assert_int_equal(driver.confirmed, 1);
+	assert_memory_equal(driver.stored.text, TEXT, strlen(TEXT));
+	driver_pay_type(PAYMENT_RESULT, 1, PAYMENT_PAID);
+	driver_wait(20000);
+	driver_pay_type(PAYMENT_ASK, 2, sizeof(other) - 1);
+	driver_wait(50);
+	assert_int_equal(driver_paid(), PAYMENT_SHOWN);
+	driver_pin_says(PIN_RIGHT, 5); /* nobody was asked */
+	arm();
+	gesture();
+	assert_int_equal(driver.confirmed, 1);
+	assert_int_equal(driver.pins, 2);
+}
+
+/* attack_C4: chunks by themselves: their order, their length, what is behind them. */
+static void test_attack_C4_C18_chunks(void **state)
+{
+	static struct payment_chunks c;
+	static char text[PAYMENT_TEXT_MAX];
+	struct payment_message m, good, end = { .type = PAYMENT_ASK, .id = 1 };
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	for (uint32_t at = 0; at < sizeof(text);) {
+		at = payment_chunk(&m, 1, text, sizeof(text), at);
+		assert_true(payment_chunks_take(&c, &m));
+	}
+	end.value = sizeof(text);
+	assert_true(payment_chunks_whole(&c, &end));
+	end.value--;
+	assert_false(payment_chunks_whole(&c, &end));
+	m = (struct payment_message){
+		.type = PAYMENT_TEXT, .length = 1, .id = 1, .offset = c.len, .bytes = "x"
+	};
+	assert_false(payment_chunks_take(&c, &m)); /* no room */
+	assert_int_equal(c.len, 0);
+	(void)!payment_chunk(&good, 1, text, 300, 0);
+	(void)!payment_chunk(&m, 1, text, 300, PAYMENT_CHUNK);
+	for (unsigned how = 0; how < 5; how++) {
+		struct payment_message bad = m;
+
+		assert_true(payment_chunks_take(&c, &good));
+		bad.offset += how == 0 ? 1 : how == 1 ? UINT32_MAX : 0;
+		bad.id += how == 2;
+		bad.length = how == 3 ? PAYMENT_CHUNK + 1 : bad.length;
+		bad.bytes[PAYMENT_CHUNK - 1] = how == 4;
+		assert_false(payment_chunks_take(&c, &bad));
+		end.value = c.len;
+		assert_false(payment_chunks_whole(&c, &end));
+	}
+}
+
+/* attack_C14: half a text of one show-and-pay is none of the next one's. */
+static void test_attack_C14_new_show_and_pay(void **state)
+{
+	struct payment_message m;
+
+	(void)state;
+	(void)!payment_chunk(&m, 1, TEXT, strlen(TEXT), 0);
+	driver_payment(&m);
+	driver_payment_channel(0, false);
+	driver_payment_channel(0, true);
+	(void)!payment_chunk(&m, 1, TEXT, strlen(TEXT), PAYMENT_CHUNK);
+	driver_payment(&m);
+	driver_pay_type(PAYMENT_ASK, 1, strlen(TEXT));
+	assert_int_equal(driver_paid(), PAYMENT_INVALID);
+}
+
+/* attack_S7: of a payment that has gone, no cell is left; attack_S3, attack_S9: all of it, or none. */
+static void test_attack_S3_S7_S9_whole_or_none(void **state)
+{
+	for (unsigned page = 0; page < PAGES; page++) {
+		set_up(state);
+		pay(1, TEXT);
+		to_page(page);
+		driver_press('n');
+		driver_wait(2000);
+		assert_true(driver_row_shows(0, GUEST_OWNS));
+		for (unsigned r = 1; r < 25; r++)
+			for (unsigned c = 0; c < 80; c++)
+				assert_int_equal(driver.shown->cell[r][c].glyph, ' ');
+	}
+	for (unsigned rows = 20; rows < 110; rows += rows < 30 ? 1 : 17)
+		for (unsigned columns = 70; columns < 300; columns += columns < 85 ? 3 : 31) {
+			bool room = rows >= 24 && columns >= 80;
+
+			set_up(state);
+			driver_resize(rows, columns);
+			pay(1, TEXT);
+			assert_int_equal(driver_shows("Page 1 of 4."), room);
+			assert_int_equal(driver_shows("[Page Down]") ||
+						 driver_shows("please read"),
+					 room);
+			assert_int_equal(driver_paid(), room ? PAYMENT_SHOWN : 0);
+			to_page(PAGES - 1);
+			gesture();
+			assert_int_equal(driver.pins, room);
+		}
 }
 
 /* Without show-and-pay nothing is different; and it alone is enough. */
@@ -1014,6 +1146,10 @@ int main(void)
 		cmocka_unit_test_setup(test_attack_C12_P10_storage, set_up),
 		cmocka_unit_test_setup(test_attack_P5_I9_I14_step_and_message, set_up),
 		cmocka_unit_test_setup(test_attack_D24_D25_C18_P9_messages, set_up),
+		cmocka_unit_test_setup(test_attack_S6_I12_swapped, set_up),
+		cmocka_unit_test_setup(test_attack_C4_C18_chunks, set_up),
+		cmocka_unit_test_setup(test_attack_C14_new_show_and_pay, set_up),
+		cmocka_unit_test_setup(test_attack_S3_S7_S9_whole_or_none, set_up),
 		cmocka_unit_test_setup(test_alone, set_up),
 	};
 
