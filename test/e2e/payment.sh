@@ -90,8 +90,8 @@ first=$!
 # The dead time is over when the display says what keys do; the page before may be read for minutes.
 {
 	echo "$reads"
-	echo "wait 5 Choose one"; echo "show there is no PIN yet"; echo "sleep 700"; pin 4711
-	echo "wait 5 once more"; echo "sleep 700"; pin 4711
+	echo "wait 5 Choose one"; echo "gone 5 please read first"; echo "show there is no PIN yet"; pin 4711
+	echo "wait 5 once more"; echo "gone 5 please read first"; pin 4711
 	echo "wait 10 Enter your PIN to pay"; echo "sleep 6000"; pin 4711
 	echo "wait 10 Paid: the payment is signed"; echo "show paid"
 	echo "wait 15 keyboard: linux (not trusted)"; echo "lacks green elephants"
@@ -177,8 +177,8 @@ fourth=$!
 {
 	echo "$reads"
 	echo "wait 10 Enter your PIN to pay"
-	for tries in "4 tries are" "3 tries are" "2 tries are" "One try is"; do echo "sleep 800"; pin 1111; echo "wait 10 $tries left"; done
-	echo "show wrong"; echo "sleep 800"; pin 1111; echo "wait 10 locked"; echo "show locked"
+	for tries in "4 tries are" "3 tries are" "2 tries are" "One try is"; do echo "gone 5 please read first"; pin 1111; echo "wait 10 $tries left"; done
+	echo "show wrong"; echo "gone 5 please read first"; pin 1111; echo "wait 10 locked"; echo "show locked"
 } >"$work/script"
 meets pay-a "attack_K13 five wrong PINs"
 wait $fourth
@@ -205,8 +205,8 @@ post "$(order "$(nonce)")" "$work/out" >"$work/status" &
 buys=$!
 {
 	echo "$reads"
-	echo "wait 5 Choose one"; echo "sleep 700"; pin 4711; echo "wait 5 once more"; echo "sleep 700"; pin 4711
-	echo "wait 10 Enter your PIN to pay"; echo "sleep 700"; pin 4711; echo "wait 10 Paid: the payment is signed"; echo "wait 15 keyboard: linux"
+	echo "wait 5 Choose one"; echo "gone 5 please read first"; pin 4711; echo "wait 5 once more"; echo "gone 5 please read first"; pin 4711
+	echo "wait 10 Enter your PIN to pay"; echo "gone 5 please read first"; pin 4711; echo "wait 10 Paid: the payment is signed"; echo "wait 15 keyboard: linux"
 } >"$work/script"
 meets pay-b "another system, another purchase"
 wait $buys

@@ -6,6 +6,7 @@
  * usage: person SCRIPT PROGRAM [ARGUMENT]...
  *
  *   wait SECONDS TEXT   until the screen shows TEXT; otherwise the screen is printed, status 1
+ *   gone SECONDS TEXT   until it does not show TEXT any more
  *   lacks TEXT          the screen does not show TEXT, or status 1
  *   show [TITLE]        prints the screen
  *   type TEXT           keys; \r \e \\ and \xNN
@@ -141,6 +142,9 @@ static void look(int ms)
 
 static void type(const char *text)
 {
+	char keys[LINE];
+	size_t len = 0;
+
 	while (*text != '\0') {
 		char key = *text++;
 
@@ -159,8 +163,11 @@ static void type(const char *text)
 				text += 2;
 			}
 		}
-		(void)!write(master, &key, 1);
+		if (len < sizeof(keys))
+			keys[len++] = key;
 	}
+	/* At once: a key that is a sequence must not come in parts. */
+	(void)!write(master, keys, len);
 }
 
 static void resize(int new_rows, int new_columns)
@@ -174,17 +181,18 @@ static void resize(int new_rows, int new_columns)
 	ioctl(master, TIOCSWINSZ, &size);
 }
 
-static bool wait_for(const char *arguments)
+/* Until the screen shows the text, or does not any more. */
+static bool wait_for(const char *arguments, bool there)
 {
 	char *text;
 	uint64_t until = now_ms() + 1000 * strtoul(arguments, &text, 10);
 
 	text += strspn(text, " ");
-	while (!shows(text)) {
+	while (shows(text) != there) {
 		if (now_ms() >= until || child_ended) {
 			print_screen("the screen as it is");
-			printf("line %d: no '%s'%s\n", line_number, text,
-			       child_ended ? ": the program has ended" : "");
+			printf("line %d: %s '%s'%s\n", line_number, there ? "no" : "still",
+			       text, child_ended ? ": the program has ended" : "");
 			return false;
 		}
 		look(50);
@@ -214,7 +222,9 @@ static bool obey(char *line)
 	else
 		arguments = line + strlen(line);
 	if (strcmp(line, "wait") == 0)
-		return wait_for(arguments);
+		return wait_for(arguments, true);
+	if (strcmp(line, "gone") == 0)
+		return wait_for(arguments, false);
 	if (strcmp(line, "end") == 0)
 		return wait_for_end(arguments);
 	if (strcmp(line, "lacks") == 0) {

@@ -44,17 +44,17 @@ type root\r
 wait 60 #
 type clear\r
 sleep 1000
-type picocom -q -b 115200 /dev/ttyS1; echo go''ne\r
-sleep 3000
+type picocom -b 115200 /dev/ttyS1; echo go''ne\r
+wait 60 Terminal ready
 type AT\r
-wait 10 OK
+wait 30 OK
 show an ordinary modem, for an ordinary program
 type ATD0900 123 456;\r
 wait 20 PREMIUM NUMBER
 wait 5 2.99 EUR per minute
 wait 5 your phrase: green elephants sing
 show Linux dials; who is at the display is asked
-sleep 1500
+gone 20 please read first
 type \e
 wait 10 NO CARRIER
 wait 10 keyboard: linux (not trusted)
@@ -71,7 +71,7 @@ wait 20 keyboard: linux
 sleep 1500
 type ATD030 1234567;\r
 wait 20 a national number
-sleep 1500
+gone 20 please read first
 type 6
 sleep 150
 type 7
@@ -119,13 +119,13 @@ type 0
 sleep 200
 type \r
 wait 20 Choose one
-sleep 2000
+gone 20 please read first
 type 4711\r
 wait 20 once more
-sleep 2000
+gone 20 please read first
 type 4711\r
 wait 30 Enter your PIN to pay
-sleep 2000
+gone 20 please read first
 type 4711\r
 wait 60 Paid: the payment is signed
 show paid
