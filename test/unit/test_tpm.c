@@ -256,7 +256,14 @@ static void test_attack_K12_tpm(void **state)
 	assert_false(store_save(&s));
 	assert_false(store_save(&s));
 	disconnect_tpm();
-	assert_int_equal(run("kill $(cat pid) && rm -rf %s", directory), 0);
+}
+
+/* Whatever came of the test. */
+static int end_tpm(void **state)
+{
+	(void)state;
+	(void)run("test ! -e pid || kill $(cat pid)");
+	return run("rm -rf %s", directory) != 0 && tpm >= 0;
 }
 
 int main(void)
@@ -264,7 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_hostile_answers),
-		cmocka_unit_test(test_attack_K12_tpm),
+		cmocka_unit_test_teardown(test_attack_K12_tpm, end_tpm),
 	};
 	uint8_t key[32];
 
