@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "experiment.h"
 
+#include "pci.h"
+
 #include <elf.h>
 #include <sched.h>
 #include <stdio.h>
@@ -14,6 +16,11 @@ __asm__(".section .data\n"
 	"guest_image_end:\n"
 	".previous\n");
 extern uint8_t guest_image[], guest_image_end[];
+
+/* The guest has no firmware to tell it where zwinger-vmm has these. */
+_Static_assert(GUEST_ECAM == PCI_ECAM_START && GUEST_CONFIG_PORT == PCI_CONFIG_PORT + 4 &&
+		       GUEST_DOORBELL - PCI_MMIO_START < PCI_MMIO_SIZE,
+	       "the machine is another");
 
 #define NO_EVENTFD "zwinger-vmm has no ioeventfd on a port: a virtio device notifies by MMIO"
 #define NO_RING                                                                                \

@@ -29,12 +29,12 @@
 #define GUEST_POWER	     0x600u
 #define GUEST_POWER_OFF	     0x34u
 #define GUEST_CONFIG_PORT    0xcfcu	 /* of PCI; in user space */
-#define GUEST_ECAM	     0xe0000000u /* in user space */
+#define GUEST_ECAM	     0xc0000000u /* in user space */
 #define GUEST_PIC	     0x21u	 /* in the kernel */
 #define GUEST_PIC_2	     0xa1u
 #define GUEST_IOAPIC	     0xfec00000u /* in the kernel */
 #define GUEST_DOORBELL_PORT  0x5000u	 /* an ioeventfd of the bare loop */
-#define GUEST_DOORBELL	     0xc0003000u /* an ioeventfd: queue 0 of the first virtio device */
+#define GUEST_DOORBELL	     0xd8003000u /* an ioeventfd: queue 0 of the first virtio device */
 #define GUEST_COALESCED	     0xd0000000u
 #define GUEST_MSR	     0x1a0u	 /* IA32_MISC_ENABLE: KVM emulates it everywhere */
 #define GUEST_HYPERCALL	     1u		 /* KVM_HC_VAPIC_POLL_IRQ: does nothing */
