@@ -6,6 +6,7 @@
 #include "options.h"
 #include "run.h"
 #include "show.h"
+#include "stat_command.h"
 #include "status.h"
 #include "system_command.h"
 #include "timing.h"
@@ -13,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const commands[] = { "run",	 "show",  "ps",	    "stop", "display",
+static const char *const commands[] = { "run",	 "show",  "ps",	    "stop", "display", "stat",
 					"audit", "check", "device", "help", NULL };
 
 static const struct {
@@ -23,7 +24,7 @@ static const struct {
 	{ "run", system_main }, /* of a manifest; with options only it is run_main() */
 	{ "show", show_main },	     { "ps", ps_main },	      { "stop", stop_main },
 	{ "display", display_main }, { "audit", audit_main }, { "check", check_main },
-	{ "device", device_main },
+	{ "device", device_main },   { "stat", stat_main },
 };
 
 static int print_help(void)
@@ -35,6 +36,7 @@ static int print_help(void)
 	     "  ps      lists running systems and their processes\n"
 	     "  stop    ends a running system\n"
 	     "  display attaches this terminal to the trusted display of a running system\n"
+	     "  stat    shows what a running system does: exits, queues, channels, memory\n"
 	     "  audit   the log of what passed: zwinger audit show|follow|verify\n"
 	     "  check   says what this host can do, and how to mend what it cannot\n"
 	     "  device  serves one device to any vhost-user front end\n"

@@ -4,8 +4,10 @@
 #include "guest.h"
 #include "host.h"
 #include "log.h"
+#include "manifest_check.h"
 #include "number.h"
 #include "timing.h"
+#include "unix_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,6 +53,8 @@ const struct option_spec run_options[] = {
 	{ "no-reboot", NULL, "end when the guest resets, instead of starting it again" },
 	{ "escape", "CHAR",
 	  "Ctrl-CHAR begins a keyboard command (default: ]; 'none' for no key)" },
+	{ "name", "NAME", "what zwinger ps, stat and stop call it (default: vm-PID)" },
+	{ "metrics", "PATH", "statistics for Prometheus, by HTTP at a Unix socket" },
 	{ "timing", NULL, "say when each step of the start was reached" },
 	{ 0 },
 };
@@ -71,6 +75,8 @@ enum {
 	PREFAULT,
 	NO_REBOOT,
 	ESCAPE,
+	NAME,
+	METRICS,
 	TIMING
 };
 _Static_assert(BALLOON - DISK == (int)KIND_BALLOON,
@@ -79,7 +85,9 @@ _Static_assert(BALLOON - DISK == (int)KIND_BALLOON,
 struct request {
 	const char *kernel, *initrd;
 	bool no_reboot, no_rng;
+	const char *metrics;
 	struct guest guest;
+	struct guest_control control;
 };
 
 static bool set_memory(const char *text, uint64_t *out)
@@ -148,6 +156,15 @@ static bool set_escape(const char *text, int *out)
 	return true;
 }
 
+static bool set_name(const char *text)
+{
+	if (manifest_name_valid(text))
+		return true;
+	log_error("--name: '%s' is not a name: a to z, 0 to 9 and '-', at most %d", text,
+		  CRITICAL_NAME - 1);
+	return false;
+}
+
 static bool set(void *state, unsigned index, const char *value)
 {
 	struct request *r = state;
@@ -187,6 +204,12 @@ static bool set(void *state, unsigned index, const char *value)
 		return true;
 	case ESCAPE:
 		return set_escape(value, &r->guest.escape);
+	case NAME:
+		r->control.name = value;
+		return set_name(value);
+	case METRICS:
+		r->metrics = value;
+		return true;
 	case TIMING:
 		c->flags |= VM_TIMING;
 		return true;
@@ -216,6 +239,13 @@ static enum status open_all(struct request *r)
 
 	if (st != STATUS_OK)
 		return st;
+	r->control.guest = &r->guest;
+	r->control.control.metrics =
+		r->metrics != NULL ? unix_listen("--metrics", r->metrics) : -1;
+	if (r->metrics != NULL && r->control.control.metrics < 0)
+		return STATUS_NO_FILE;
+	if (!guest_control_open(&r->control))
+		return STATUS_FAILED;
 	r->guest.signal_fd = run_open_signals();
 	if (r->guest.signal_fd < 0) {
 		log_error("signalfd: %s", strerror(errno));
@@ -265,10 +295,10 @@ static int run(struct request *r)
 			 r->guest.escape + 64, r->guest.escape + 64);
 	do {
 		began = now_s();
-		end = guest_run(&r->guest, &status);
+		end = guest_run(&r->guest, &r->control, &status);
 		if (end == GUEST_SIGNAL)
 			log_info("ended by SIG%s", sigabbrev_np(status - 128));
-		if (end == GUEST_QUIT)
+		if (end == GUEST_QUIT && !r->control.stop)
 			log_info("ended from the keyboard");
 	} while (end == GUEST_EXITED && reboots(r, status, now_s() - began, &too_soon));
 	return status;

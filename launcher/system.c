@@ -2,7 +2,6 @@
 #include "system.h"
 
 #include "bug.h"
-#include "control.h"
 #include "grant.h"
 #include "grid.h"
 #include "host.h"
@@ -144,7 +143,7 @@ enum status system_open(struct system *s)
 {
 	const struct manifest *m = s->manifest;
 
-	s->listener = -1;
+	s->control.listener = -1;
 	host_expect(m->binary, m->binary_count);
 	s->signal_fd = run_open_signals();
 	if (s->signal_fd < 0) {
@@ -339,7 +338,7 @@ static void ended(struct system *s, struct member *m)
 
 	close_links(s, m);
 	if (m->is->kind == MANIFEST_VM) {
-		devices_stop(&m->guest->devices);
+		vm_stop(m->guest);
 		if (!killed && resets(m, status))
 			m->due_ms = now_ms();
 		else
@@ -435,7 +434,7 @@ static void serve(struct system *s)
 	unsigned count = MEMBERS, devices;
 
 	p[SIGNAL] = (struct pollfd){ .fd = s->signal_fd, .events = POLLIN };
-	control_poll(s, &p[CONTROL]);
+	control_poll(&s->control, &p[CONTROL]);
 	for (unsigned i = 0; i < member_count(s); i++, count += MEMBER_POLLS)
 		poll_member(&s->member[i], &p[count]);
 	devices = count;
@@ -459,7 +458,7 @@ static void serve(struct system *s)
 	}
 	for (unsigned i = 0; i < member_count(s); i++)
 		serve_member(s, &s->member[i], &p[MEMBERS + i * MEMBER_POLLS]);
-	control_polled(s, &p[CONTROL]);
+	control_polled(&s->control, &p[CONTROL]);
 	restart_due(s);
 }
 
@@ -474,7 +473,7 @@ static void part(struct system *s)
 			continue;
 		if (m->guest != NULL) {
 			process_reap(&m->process, true);
-			devices_stop(&m->guest->devices);
+			vm_stop(m->guest);
 			continue;
 		}
 		close(m->process.control);
@@ -488,9 +487,7 @@ int system_run(struct system *s, int ready_fd)
 	for (unsigned i = 0; i < member_count(s) && !s->ended; i++)
 		if (!start_member(s, &s->member[i]))
 			end_system(s, STATUS_FAILED);
-	if (!s->ended)
-		s->listener = control_listen(s->manifest->name);
-	if (!s->ended && s->listener < 0)
+	if (!s->ended && !system_listen(s))
 		end_system(s, STATUS_FAILED);
 	if (!s->ended)
 		log_info("%s runs: %u processes, %u channels", s->manifest->name,
@@ -503,6 +500,17 @@ int system_run(struct system *s, int ready_fd)
 	return s->status;
 }
 
+const char *system_kind_name(enum manifest_kind kind)
+{
+	static const char *const kinds[] = {
+		[MANIFEST_VM] = "vm",		[MANIFEST_TERMINAL] = "terminal",
+		[MANIFEST_DISPLAY] = "display", [MANIFEST_AUDITOR] = "auditor",
+		[MANIFEST_DIALLER] = "dialler",
+	};
+
+	return kinds[kind];
+}
+
 size_t system_describe(const struct system *s, char *text, size_t size)
 {
 	size_t len = (size_t)snprintf(text, size, "%-16s %-9s %8s %-8s %7s %s\n", "PROCESS",
@@ -510,20 +518,15 @@ size_t system_describe(const struct system *s, char *text, size_t size)
 
 	for (unsigned i = 0; i < member_count(s) && len < size; i++) {
 		const struct member *m = &s->member[i];
-		static const char *const kinds[] = {
-			[MANIFEST_VM] = "vm",		[MANIFEST_TERMINAL] = "terminal",
-			[MANIFEST_DISPLAY] = "display", [MANIFEST_AUDITOR] = "auditor",
-			[MANIFEST_DIALLER] = "dialler",
-		};
 		uint64_t up_s = runs(m) ? (now_ms() - m->began_ms) / 1000 : 0;
 
-		len += (size_t)snprintf(text + len, size - len,
-					"%-16s %-9s %8d %-8s %7u %llus\n", m->is->name,
-					kinds[m->is->kind], (int)m->process.child.pid,
-					runs(m)	  ? "running"
-					: m->dead ? "dead"
-						  : "waiting",
-					m->starts, (unsigned long long)up_s);
+		len += (size_t)snprintf(
+			text + len, size - len, "%-16s %-9s %8d %-8s %7u %llus\n", m->is->name,
+			system_kind_name(m->is->kind), (int)m->process.child.pid,
+			runs(m)	  ? "running"
+			: m->dead ? "dead"
+				  : "waiting",
+			m->starts, (unsigned long long)up_s);
 	}
 	for (unsigned i = 0; i < s->manifest->channel_count && len < size; i++)
 		if (s->link[i].closed)

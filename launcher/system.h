@@ -8,6 +8,7 @@
 #define SYSTEM_H
 
 #include "chan_pages.h"
+#include "control.h"
 #include "guest.h"
 #include "manifest.h"
 #include "process.h"
@@ -46,14 +47,15 @@ struct system {
 	struct guest guest[SYSTEM_VMS];
 	unsigned guest_count;
 	bool drm; /* the display has a screen of its own */
-	int signal_fd, listener;
+	int signal_fd;
+	struct control control;
 	bool ended;
 	int status;
 };
 
 /*
- * Opens everything that the manifest names and creates the channels. s is 0 but for manifest and
- * drm. What is not STATUS_OK has been logged.
+ * Opens everything that the manifest names and creates the channels. s is 0 but for manifest, drm
+ * and control.metrics. What is not STATUS_OK has been logged.
  */
 enum status system_open(struct system *s);
 
@@ -62,6 +64,12 @@ int system_run(struct system *s, int ready_fd);
 
 /* The member of that kind, the first of them, or NULL. */
 struct member *system_find(struct system *s, enum manifest_kind kind);
+
+/* As tables call them. */
+const char *system_kind_name(enum manifest_kind kind);
+
+/* Listens at the control socket and answers there; system_control.c. False: logged. */
+bool system_listen(struct system *s);
 
 /* What each is doing, as a table for people. Returns its length, less than size. */
 size_t system_describe(const struct system *s, char *text, size_t size);

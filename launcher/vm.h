@@ -16,6 +16,8 @@ struct guest {
 	int escape;    /* the byte that begins a command on the keyboard; -1 for none */
 	struct vm_config config; /* without its devices */
 	struct devices devices;
+	/* KVM's statistics of the VM and of each vCPU, while it runs; 0: none. */
+	int counters[1 + VM_CPUS_MAX];
 };
 
 /*
@@ -31,6 +33,9 @@ enum status vm_open(struct guest *g, const char *kernel, const char *initrd);
  */
 bool vm_start(struct guest *g, struct process *p, int console, const struct spawn_fd *more,
 	      unsigned more_count);
+
+/* The VMM process has ended: ends the devices and lets go of what it had handed over. */
+void vm_stop(struct guest *g);
 
 /* What the VMM process says on its control socket. Returns what it is not about devices, or 0. */
 struct vm_command vm_hear(struct guest *g, struct process *p);

@@ -69,6 +69,8 @@ enum vm_command_kind {
 	VM_MODEM_CLOSE = 3,  /* to the VMM: the dialler is gone; device: 0 out, 1 in */
 	VM_MODEM_OPEN = 4,   /* to the VMM: there is one again; the channel begins anew */
 	VM_MODEM_CLOSED = 5, /* from the VMM: it touches the closed channel no more */
+	VM_COUNTERS =
+		6, /* from the VMM: KVM's statistics come along; device: 0 VM, 1 + n vCPU n */
 };
 
 struct vm_command {

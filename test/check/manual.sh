@@ -9,7 +9,8 @@ page=doc/man/zwinger.1 completion=doc/completion/zwinger.bash failed=0
 fail() { echo "FAILED $*"; failed=1; }
 
 help=$("$zwinger" --help && "$zwinger" run --help && "$zwinger" check --help && "$zwinger" device --help &&
-	"$zwinger" run x.dts --help && "$zwinger" show --help && "$zwinger" ps --help) ||
+	"$zwinger" run x.dts --help && "$zwinger" show --help && "$zwinger" ps --help &&
+	"$zwinger" stat --help) ||
 	fail "help of zwinger or of a command"
 options=$(grep -oE '^ +--[a-z-]+' <<<"$help" | tr -d ' ' | sort -u)
 commands=$("$zwinger" --help | sed -n 's/^  \([a-z]\+\)  .*/\1/p')
