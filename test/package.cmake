@@ -1,0 +1,3 @@
+# The Debian package.
+add_test(NAME package COMMAND ${PROJECT_SOURCE_DIR}/test/e2e/package.sh ${CMAKE_BINARY_DIR})
+set_tests_properties(package PROPERTIES LABELS e2e TIMEOUT 900 SKIP_RETURN_CODE 77)
