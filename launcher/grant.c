@@ -2,6 +2,7 @@
 #include "grant.h"
 
 #include "audit_record.h"
+#include "store_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +34,15 @@ static bool role_in(const struct system *s, const struct member *m, const struct
 	return true;
 }
 
+/* Which of a VM's lines a channel of it is. */
+static int line_of(const struct system *s, const struct link *l)
+{
+	return s->member[l->is->from].is->kind == MANIFEST_SHOWPAY ||
+			       s->member[l->is->to].is->kind == MANIFEST_SHOWPAY
+		       ? VM_LINE_ORDERS
+		       : VM_LINE_MODEM;
+}
+
 int grant_channel(const struct system *s, const struct member *m, const struct link *l)
 {
 	enum chan_role role;
@@ -41,7 +51,7 @@ int grant_channel(const struct system *s, const struct member *m, const struct l
 	if (!role_in(s, m, l, &role))
 		return -1;
 	if (m->is->kind == MANIFEST_VM)
-		return role == CHAN_WRITER ? 0 : 1;
+		return 2 * line_of(s, l) + (role == CHAN_WRITER ? 0 : 1);
 	for (const struct link *other = s->link; other < l; other++)
 		n += role_in(s, m, other, &role);
 	return n;
@@ -168,6 +178,15 @@ void grant_critical(struct system *s, const struct member *m, struct grant *g)
 	case MANIFEST_DIALLER:
 		set_settings(c, &m->is->dialler.settings, sizeof(m->is->dialler.settings));
 		break;
+	case MANIFEST_SHOWPAY:
+		set_settings(c, &m->is->showpay.settings, sizeof(m->is->showpay.settings));
+		break;
+	case MANIFEST_STORAGE:
+		set_settings(c, &m->is->storage.settings, sizeof(m->is->storage.settings));
+		break;
+	case MANIFEST_AUTH:
+		set_settings(c, &(struct auth_settings){ 0 }, sizeof(struct auth_settings));
+		break;
 	case MANIFEST_VM:
 	case MANIFEST_KINDS:
 		break;
@@ -178,24 +197,34 @@ void grant_vm(struct system *s, const struct member *m, struct grant *g, int *co
 {
 	int first = VMM_FD_DEVICE + (int)m->guest->devices.count;
 	struct vm_config *c = &m->guest->config;
+	enum chan_role role;
+	int channel;
 
 	memset(g, 0, sizeof(*g));
 	*console = -1;
-	c->modem_slots = 0;
-	c->modem_audited = 0;
+	memset(c->line, 0, sizeof(c->line));
+	for (unsigned i = 0; i < s->manifest->channel_count; i++)
+		if (role_in(s, m, &s->link[i], &role)) {
+			int line = line_of(s, &s->link[i]);
+
+			c->line[line].slots = s->link[i].is->geometry.slots;
+			if (s->link[i].is->audit != AUDIT_NONE)
+				c->line[line].audited |= role == CHAN_WRITER
+								 ? VM_LINE_OUT_AUDITED
+								 : VM_LINE_IN_AUDITED;
+		}
 	for (unsigned i = 0; i < s->manifest->channel_count; i++) {
 		const struct link *l = &s->link[i];
-		enum chan_role role;
 
 		if (l->is->link == LINK_STREAM && &s->member[l->is->from] == m)
 			*console = l->stream[0];
 		if (!role_in(s, m, l, &role))
 			continue;
-		grant_end(g, l, role, role == CHAN_WRITER ? first : first + CHANNEL_FDS);
-		c->modem_slots = l->is->geometry.slots;
-		if (l->is->audit != AUDIT_NONE)
-			c->modem_audited |= role == CHAN_WRITER ? VM_MODEM_OUT_AUDITED
-								: VM_MODEM_IN_AUDITED;
+		/* The lines that there are follow each other. */
+		channel = grant_channel(s, m, l);
+		if (channel >= 2 && c->line[0].slots == 0)
+			channel -= 2;
+		grant_end(g, l, role, first + channel * CHANNEL_FDS);
 	}
 }
 
@@ -273,6 +302,15 @@ static enum status open_log(struct member *m)
 	return st;
 }
 
+static enum status open_store(struct member *m)
+{
+	if (!store_files_open(m->is->name, m->is->storage.directory, m->is->storage.tpm,
+			      m->resource))
+		return STATUS_NO_FILE;
+	m->resource_count = STORE_FILES;
+	return STATUS_OK;
+}
+
 /* The grid that connects m, at its end. */
 static enum status hold_grid(struct system *s, struct member *m, bool writable)
 {
@@ -343,6 +381,10 @@ enum status grant_open(struct system *s, struct member *m)
 		return open_log(m);
 	case MANIFEST_DIALLER:
 		return open_modem(m);
+	case MANIFEST_STORAGE:
+		return open_store(m);
+	case MANIFEST_SHOWPAY:
+	case MANIFEST_AUTH:
 	case MANIFEST_VM:
 	case MANIFEST_KINDS:
 		break;

@@ -187,10 +187,17 @@ static int measured(const char *name, int exe)
 int host_open_program(const char *name)
 {
 	/* Installed; in a build tree. Never by a search path or the environment. */
-	static const char *const place[] = { ZW_LIBEXEC_FROM_BIN,   "../vmm",
-					     "../devices",	    "../devices/terminal",
-					     "../critical/audit",   "../critical/display",
-					     "../critical/dialler", "audit" };
+	static const char *const place[] = { ZW_LIBEXEC_FROM_BIN,
+					     "../vmm",
+					     "../devices",
+					     "../devices/terminal",
+					     "../critical/audit",
+					     "../critical/display",
+					     "../critical/dialler",
+					     "../critical/showpay",
+					     "../critical/auth",
+					     "../critical/storage",
+					     "audit" };
 	char self[4096], path[4200];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;

@@ -5,6 +5,7 @@
 #include "manifest_check.h"
 #include "manifest_property.h"
 #include "manifest_source.h"
+#include "payment_messages.h"
 
 #include <libfdt.h>
 #include <sodium.h>
@@ -26,8 +27,11 @@ static const struct {
 	[MANIFEST_AUDITOR] = { "zwinger-audit", 0 },
 	[MANIFEST_DISPLAY] = { "zwinger-display", 1 },
 	[MANIFEST_DIALLER] = { "zwinger-dialler", 2 },
-	[MANIFEST_TERMINAL] = { "zwinger-terminal", 3 },
-	[MANIFEST_VM] = { "zwinger-vmm", 4 },
+	[MANIFEST_STORAGE] = { "zwinger-storage", 2 },
+	[MANIFEST_AUTH] = { "zwinger-auth", 3 },
+	[MANIFEST_SHOWPAY] = { "zwinger-showpay", 4 },
+	[MANIFEST_TERMINAL] = { "zwinger-terminal", 5 },
+	[MANIFEST_VM] = { "zwinger-vmm", 6 },
 };
 
 /* A process before all is known of it. */
@@ -218,8 +222,13 @@ static void set_defaults(struct manifest_process *p)
 	case MANIFEST_DISPLAY:
 		strcpy(p->display.settings.layout, "us");
 		break;
+	case MANIFEST_STORAGE:
+		p->storage.settings.tries = PIN_TRIES;
+		break;
 	case MANIFEST_AUDITOR:
 	case MANIFEST_DIALLER:
+	case MANIFEST_SHOWPAY:
+	case MANIFEST_AUTH:
 	case MANIFEST_KINDS:
 		break;
 	}

@@ -14,7 +14,7 @@
 
 #define MANIFEST_PROCESSES 16
 #define MANIFEST_CHANNELS  32
-#define MANIFEST_BINARIES  24
+#define MANIFEST_BINARIES  32
 #define MANIFEST_PATH	   256 /* bytes with the final NUL */
 #define MANIFEST_INPUTS	   8
 #define MANIFEST_DEVICES   VM_DEVICES_MAX
@@ -25,6 +25,9 @@ enum manifest_kind {
 	MANIFEST_DISPLAY,
 	MANIFEST_AUDITOR,
 	MANIFEST_DIALLER,
+	MANIFEST_SHOWPAY,
+	MANIFEST_AUTH,
+	MANIFEST_STORAGE,
 	MANIFEST_KINDS
 };
 
@@ -66,6 +69,14 @@ struct manifest_process {
 			struct dialler_settings settings;
 			char modem[MANIFEST_PATH];
 		} dialler;
+		struct {
+			struct showpay_settings settings;
+		} showpay;
+		struct {
+			struct storage_settings settings;
+			char directory[MANIFEST_PATH];
+			char tpm[MANIFEST_PATH]; /* the device; "": none */
+		} storage;
 	};
 };
 

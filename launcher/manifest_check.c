@@ -6,6 +6,8 @@
 #include "manifest_property.h"
 #include "manifest_source.h"
 #include "modem_line.h"
+#include "payment.h"
+#include "payment_messages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +37,29 @@ static const struct conversation {
 	  MODE(FULL) | MODE(DECISIONS), 1, 1, 0, ANY, true },
 	{ MANIFEST_DISPLAY, MANIFEST_DIALLER, LINK_MESSAGES, sizeof(struct prompt_answer), 16,
 	  MODE(FULL) | MODE(DECISIONS), 0, ANY, 1, 1, true },
+	{ MANIFEST_VM, MANIFEST_SHOWPAY, LINK_MESSAGES, sizeof(struct modem_line), 64,
+	  MODE(FULL) | MODE(DIGEST), 0, 1, 1, 1, true },
+	{ MANIFEST_SHOWPAY, MANIFEST_VM, LINK_MESSAGES, sizeof(struct modem_line), 64,
+	  MODE(FULL) | MODE(DIGEST), 1, 1, 0, 1, true },
+	{ MANIFEST_SHOWPAY, MANIFEST_DISPLAY, LINK_MESSAGES, sizeof(struct payment_message), 32,
+	  MODE(FULL) | MODE(DECISIONS), 1, 1, 0, 1, true },
+	{ MANIFEST_DISPLAY, MANIFEST_SHOWPAY, LINK_MESSAGES, sizeof(struct payment_answer), 16,
+	  MODE(FULL), 0, 1, 1, 1, true },
+	{ MANIFEST_SHOWPAY, MANIFEST_STORAGE, LINK_MESSAGES, sizeof(struct payment_message), 16,
+	  MODE(FULL), 1, 1, 1, 1, true },
+	{ MANIFEST_STORAGE, MANIFEST_SHOWPAY, LINK_MESSAGES, sizeof(struct payment_message), 32,
+	  MODE(FULL) | MODE(DECISIONS), 1, 1, 1, 1, true },
+	{ MANIFEST_DISPLAY, MANIFEST_STORAGE, LINK_MESSAGES, sizeof(struct payment_message), 32,
+	  MODE(FULL) | MODE(DECISIONS), 0, 1, 1, 1, false },
+	/* PINs and what they are compared with are counted, not logged. */
+	{ MANIFEST_DISPLAY, MANIFEST_AUTH, LINK_MESSAGES, sizeof(struct pin_message), 4,
+	  MODE(DECISIONS), 0, 1, 1, 1, true },
+	{ MANIFEST_AUTH, MANIFEST_DISPLAY, LINK_MESSAGES, sizeof(struct pin_answer), 4,
+	  MODE(FULL), 1, 1, 0, 1, true },
+	{ MANIFEST_AUTH, MANIFEST_STORAGE, LINK_MESSAGES, sizeof(struct verifier_message), 4,
+	  MODE(DECISIONS), 1, 1, 1, 1, true },
+	{ MANIFEST_STORAGE, MANIFEST_AUTH, LINK_MESSAGES, sizeof(struct verifier_message), 4,
+	  MODE(DECISIONS), 1, 1, 1, 1, true },
 	{ MANIFEST_DISPLAY, MANIFEST_TERMINAL, LINK_MESSAGES, sizeof(struct grid_input), 64,
 	  MODE(NONE), 1, 1, 1, 1, false },
 	{ MANIFEST_TERMINAL, MANIFEST_DISPLAY, LINK_GRID, 0, 0, MODE(NONE), 1, 1, 1, 1, false },
@@ -157,6 +182,8 @@ bool manifest_check_channel(const struct manifest *m, struct manifest_channel *c
 			v->audits == MODE(NONE)
 				? "keys pressed for a guest may be its passwords: only \"none\""
 			: c->audit == AUDIT_NONE ? "what is said here must be in the log"
+			: v->audits == MODE(DECISIONS)
+				? "a PIN has no place in a log: only \"decisions\""
 			: c->audit == AUDIT_DIGEST
 				? "only hashes would not tell what was asked and answered"
 				: "no message here decides anything: \"full\" or \"digest\"");
@@ -294,6 +321,17 @@ static bool check_process(const struct manifest_process *p)
 		return true;
 	case MANIFEST_DIALLER:
 		return check_dialler(p);
+	case MANIFEST_SHOWPAY:
+		return payment_iban_valid(p->showpay.settings.account) ||
+		       refuse(path, "account",
+			      "is no IBAN without blanks, like \"DE02120300000000202051\"");
+	case MANIFEST_STORAGE:
+		if ((p->storage.tpm[0] != '\0') != (p->storage.settings.tpm_index != 0))
+			return refuse(
+				path, p->storage.tpm[0] != '\0' ? "tpm-index" : "tpm",
+				"is missing: a TPM and the index of its counter go together");
+		return true;
+	case MANIFEST_AUTH:
 	case MANIFEST_TERMINAL:
 	case MANIFEST_KINDS:
 		break;

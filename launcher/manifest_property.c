@@ -6,6 +6,8 @@
 #include "manifest_source.h"
 #include "number.h"
 #include "options.h"
+#include "payment.h"
+#include "payment_messages.h"
 
 #include <libfdt.h>
 #include <stddef.h>
@@ -31,7 +33,8 @@ enum type {
 };
 
 static const char *const words[TYPES][MANIFEST_KINDS + 4] = {
-	[KIND] = { "vm", "terminal", "display", "auditor", "dialler" },
+	[KIND] = { "vm", "terminal", "display", "auditor", "dialler", "showpay", "auth",
+		   "storage" },
 	[LINK] = { "messages", "grid", "stream" },
 	[AUDIT] = { "none", "full", "digest", "decisions" },
 	[CLASS] = { "emergency", "short", "local", "national", "mobile", "international",
@@ -108,11 +111,20 @@ static const struct property {
 	{ "dead-time-ms", ON(DISPLAY), NUMBER, SETTING(display, dead_time_ms), 500, 10000 },
 
 	{ "directory", NEEDED | ON(AUDITOR), TEXT, AT(auditor.directory), PATH },
+	{ "directory", NEEDED | ON(STORAGE), TEXT, AT(storage.directory), PATH },
 	{ "segment-bytes", ON(AUDITOR), SIZE, SETTING(auditor, segment_bytes), 1 << 16,
 	  1ull << 40 },
 	{ "keep-bytes", ON(AUDITOR), SIZE, SETTING(auditor, keep_bytes), 1 << 17, 1ull << 40 },
 	{ "checkpoint-every", ON(AUDITOR), NUMBER, SETTING(auditor, checkpoint_every), 1,
 	  1000000 },
+
+	{ "tries", ON(STORAGE), NUMBER, SETTING(storage, tries), 1, PIN_TRIES },
+	{ "tpm", ON(STORAGE), TEXT, AT(storage.tpm), PATH },
+	{ "tpm-index", ON(STORAGE), NUMBER, SETTING(storage, tpm_index), 0x01000000,
+	  0x01ffffff },
+
+	{ "account", NEEDED | ON(SHOWPAY), TEXT, SETTING(showpay, account), 15,
+	  PAYMENT_IBAN - 1 },
 
 	{ "modem", NEEDED | ON(DIALLER), TEXT, AT(dialler.modem), PATH },
 	{ "country", NEEDED | ON(DIALLER), TEXT, SETTING(dialler, country), 2, 5 },

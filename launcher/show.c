@@ -92,6 +92,17 @@ static void print_holdings(const struct manifest_process *p)
 		thing(&column, "  holds", "%u rules about numbers",
 		      p->dialler.settings.rule_count);
 		break;
+	case MANIFEST_SHOWPAY:
+		thing(&column, "  holds", "only its channels");
+		thing(&column, "  holds", "account %s", p->showpay.settings.account);
+		break;
+	case MANIFEST_STORAGE:
+		thing(&column, "  holds", "directory %s", p->storage.directory);
+		if (p->storage.tpm[0] != '\0')
+			thing(&column, "  holds", "tpm %s, counter 0x%08x", p->storage.tpm,
+			      p->storage.settings.tpm_index);
+		break;
+	case MANIFEST_AUTH:
 	case MANIFEST_TERMINAL:
 	case MANIFEST_KINDS:
 		thing(&column, "  holds", "only its channels");

@@ -129,7 +129,7 @@ static enum status open_member(struct system *s, struct member *m)
 {
 	m->process.who = m->is->name;
 	if (m->is->kind == MANIFEST_VM)
-		return open_guest(s, m);
+		return s->played ? STATUS_OK : open_guest(s, m);
 	m->exe = host_open_program(manifest_program(m->is->kind));
 	if (m->exe < 0) {
 		log_error("%s: %s cannot be started", m->is->name,
@@ -173,7 +173,7 @@ static void tell(const struct system *s, const struct member *m, const struct li
 		 enum critical_command_kind kind)
 {
 	bool vm = m->is->kind == MANIFEST_VM;
-	const uint32_t words[2] = { vm ? kind == CRITICAL_OPEN ? VM_MODEM_OPEN : VM_MODEM_CLOSE
+	const uint32_t words[2] = { vm ? kind == CRITICAL_OPEN ? VM_LINE_OPEN : VM_LINE_CLOSE
 				       : (uint32_t)kind,
 				    (uint32_t)grant_channel(s, m, l) };
 
@@ -228,6 +228,8 @@ static bool start_member(struct system *s, struct member *m)
 	static struct grant g;
 	bool ok;
 
+	if (m->is->kind == MANIFEST_VM && s->played)
+		return true;
 	if (!clear_links(s, m))
 		return false;
 	if (m->is->kind == MANIFEST_VM) {
@@ -295,7 +297,7 @@ static void hear(struct system *s, struct member *m)
 		struct vm_command c = vm_hear(m->guest, &m->process);
 
 		words[1] = c.device;
-		closed = c.kind == VM_MODEM_CLOSED;
+		closed = c.kind == VM_LINE_CLOSED;
 	} else {
 		ssize_t n = recv(m->process.control, words, sizeof(words), MSG_DONTWAIT);
 
@@ -500,17 +502,6 @@ int system_run(struct system *s, int ready_fd)
 	return s->status;
 }
 
-const char *system_kind_name(enum manifest_kind kind)
-{
-	static const char *const kinds[] = {
-		[MANIFEST_VM] = "vm",		[MANIFEST_TERMINAL] = "terminal",
-		[MANIFEST_DISPLAY] = "display", [MANIFEST_AUDITOR] = "auditor",
-		[MANIFEST_DIALLER] = "dialler",
-	};
-
-	return kinds[kind];
-}
-
 size_t system_describe(const struct system *s, char *text, size_t size)
 {
 	size_t len = (size_t)snprintf(text, size, "%-16s %-9s %8s %-8s %7s %s\n", "PROCESS",
@@ -522,7 +513,7 @@ size_t system_describe(const struct system *s, char *text, size_t size)
 
 		len += (size_t)snprintf(
 			text + len, size - len, "%-16s %-9s %8d %-8s %7u %llus\n", m->is->name,
-			system_kind_name(m->is->kind), (int)m->process.child.pid,
+			manifest_kind_name(m->is->kind), (int)m->process.child.pid,
 			runs(m)	  ? "running"
 			: m->dead ? "dead"
 				  : "waiting",

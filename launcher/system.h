@@ -46,7 +46,8 @@ struct system {
 	struct link link[MANIFEST_CHANNELS];
 	struct guest guest[SYSTEM_VMS];
 	unsigned guest_count;
-	bool drm; /* the display has a screen of its own */
+	bool drm;    /* the display has a screen of its own */
+	bool played; /* the caller plays the VMs, with their ends of `link`: tests, benchmarks */
 	int signal_fd;
 	struct control control;
 	bool ended;
@@ -55,7 +56,7 @@ struct system {
 
 /*
  * Opens everything that the manifest names and creates the channels. s is 0 but for manifest, drm
- * and control.metrics. What is not STATUS_OK has been logged.
+ * control.metrics and played. What is not STATUS_OK has been logged.
  */
 enum status system_open(struct system *s);
 
@@ -64,9 +65,6 @@ int system_run(struct system *s, int ready_fd);
 
 /* The member of that kind, the first of them, or NULL. */
 struct member *system_find(struct system *s, enum manifest_kind kind);
-
-/* As tables call them. */
-const char *system_kind_name(enum manifest_kind kind);
 
 /* Listens at the control socket and answers there; system_control.c. False: logged. */
 bool system_listen(struct system *s);

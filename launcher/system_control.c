@@ -79,7 +79,7 @@ static void stat(void *state, FILE *f)
 	for (unsigned i = 0; i < s->manifest->process_count; i++) {
 		const struct member *m = &s->member[i];
 
-		stats_add_process(&t, m->is->name, system_kind_name(m->is->kind),
+		stats_add_process(&t, m->is->name, manifest_kind_name(m->is->kind),
 				  m->process.child.pid, m->starts);
 		if (m->guest != NULL)
 			stats_add_guest(&t, m->is->name, m->guest);

@@ -322,6 +322,9 @@ static void wait_and_serve(uint64_t wake_ms)
 		BUG_ON(errno != EINTR);
 		return;
 	}
+	/* What is served next has to know how late it is: the wait may have been long. */
+	if (process->tick != NULL)
+		(void)process->tick(now_ms());
 	for (unsigned i = 0; i < channels; i++)
 		if (self.end[i].open && self.end[i].config->role == CHANNEL_READER)
 			chan_awake(&self.end[i].reader);

@@ -122,7 +122,7 @@ struct critical_process {
 
 	/*
 	 * Time passes: returns when it wants to be called again, CLOCK_BOOTTIME ms; or UINT64_MAX.
-	 * Called at the start and before each wait.
+	 * Called at the start, before each wait and after it.
 	 */
 	uint64_t (*tick)(uint64_t now_ms);
 

@@ -63,4 +63,25 @@ struct audit_settings {
 	uint32_t reserved;
 };
 
+/* Show-and-pay. No resources. Channels: modem_line from and to the guest, payment_message to and
+ * payment_answer from the display, payment_message to and from the storage. */
+struct showpay_settings {
+	char account[36]; /* the payer's, an IBAN */
+};
+
+/* User authentication. No resources, no settings. Channels: pin_message from and pin_answer to the
+ * display, verifier_message to and from the storage. */
+struct auth_settings {
+	uint32_t reserved;
+};
+
+/* Secure storage. Resources: the key that seals the store (32 bytes), two files that are its
+ * slots, and what knows how often it was written: a file, or a TPM. Channels: payment_message
+ * from the display, from and to show-and-pay; verifier_message from and to the authentication. */
+enum storage_resource { STORAGE_KEY, STORAGE_SLOT_A, STORAGE_SLOT_B, STORAGE_ANCHOR };
+struct storage_settings {
+	uint32_t tpm_index; /* of its NV counter, 0x01000000 and up; 0: the anchor is a file */
+	uint32_t tries;	    /* for a PIN, at most; 1 to PIN_TRIES */
+};
+
 #endif /* CRITICAL_SETTINGS_H */

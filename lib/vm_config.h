@@ -16,7 +16,7 @@ enum vmm_fd {
 	VMM_FD_INITRD = 6,  /* regular file, read-only; /dev/null when there is none */
 	VMM_FD_CONSOLE = 7, /* SOCK_STREAM: bytes of the serial console, both ways */
 	VMM_FD_DEVICE = 8,  /* and the next ones: SOCK_STREAM, vhost-user to a back end each */
-	/* Then, if there is a modem, CHANNEL_FDS for each of its channels, chan_map.h. */
+	/* Then, for each line that there is, CHANNEL_FDS for each of its channels, chan_map.h. */
 };
 
 #define VM_CPUS_MAX	  64
@@ -24,7 +24,7 @@ enum vmm_fd {
 #define VM_CMDLINE_MAX	  4096		/* bytes with the final NUL; a kernel may take less */
 #define VM_DEVICES_MAX	  16
 #define VM_DEVICE_CONFIG  64 /* bytes */
-#define VM_CONFIG_VERSION 3
+#define VM_CONFIG_VERSION 4
 
 enum vm_flag {
 	VM_HUGE_PAGES = 1 << 0, /* back RAM by reserved (hugetlb) 2 MiB pages or fail */
@@ -32,7 +32,14 @@ enum vm_flag {
 	VM_TIMING = 1 << 2,	/* report the time of each start-up step */
 };
 
-enum vm_modem_audited { VM_MODEM_OUT_AUDITED = 1, VM_MODEM_IN_AUDITED = 2 };
+/* Serial lines that end in a critical process. */
+enum vm_line {
+	VM_LINE_MODEM = 0,  /* 0x2f8, ttyS1: a dialler */
+	VM_LINE_ORDERS = 1, /* 0x3e8, ttyS2: show-and-pay */
+	VM_LINES_MAX
+};
+
+enum vm_line_audited { VM_LINE_OUT_AUDITED = 1, VM_LINE_IN_AUDITED = 2 };
 
 /* One virtio device, served by the back end behind descriptor VMM_FD_DEVICE + its index. */
 struct vm_device {
@@ -46,36 +53,38 @@ struct vm_device {
 
 /* Sent once by the launcher, fixed size, before anything else. */
 struct vm_config {
-	uint32_t version;	      /* VM_CONFIG_VERSION */
-	uint32_t flags;		      /* enum vm_flag */
-	uint32_t cpu_count;	      /* 1 to VM_CPUS_MAX */
-	uint32_t device_count;	      /* at most VM_DEVICES_MAX */
-	uint64_t memory_size;	      /* bytes, a multiple of 2 MiB, at least VM_MEMORY_MIN */
-	uint64_t started_ns;	      /* CLOCK_MONOTONIC when the user's command started */
-	uint32_t modem_slots;	      /* of each of the modem's two channels; 0: no modem */
-	uint32_t modem_audited;	      /* enum vm_modem_audited */
+	uint32_t version;      /* VM_CONFIG_VERSION */
+	uint32_t flags;	       /* enum vm_flag */
+	uint32_t cpu_count;    /* 1 to VM_CPUS_MAX */
+	uint32_t device_count; /* at most VM_DEVICES_MAX */
+	uint64_t memory_size;  /* bytes, a multiple of 2 MiB, at least VM_MEMORY_MIN */
+	uint64_t started_ns;   /* CLOCK_MONOTONIC when the user's command started */
+	struct {
+		uint32_t slots;	  /* of each of the line's two channels; 0: no line */
+		uint32_t audited; /* enum vm_line_audited */
+	} line[VM_LINES_MAX];
 	char cmdline[VM_CMDLINE_MAX]; /* NUL-terminated kernel command line */
 	struct vm_device device[VM_DEVICES_MAX];
 };
 _Static_assert(sizeof(struct vm_config) ==
-		       40 + VM_CMDLINE_MAX + VM_DEVICES_MAX * sizeof(struct vm_device),
+		       48 + VM_CMDLINE_MAX + VM_DEVICES_MAX * sizeof(struct vm_device),
 	       "no padding on the wire");
 _Static_assert(sizeof(struct vm_device) == 16 + VM_DEVICE_CONFIG, "no padding on the wire");
 
 /* Afterwards, on the control socket. */
 enum vm_command_kind {
 	VM_RECONNECT = 1, /* to the VMM: a new socket to the back end of a device comes along */
-	VM_DEVICE_LOST = 2,  /* from the VMM: the back end of a device has closed its socket */
-	VM_MODEM_CLOSE = 3,  /* to the VMM: the dialler is gone; device: 0 out, 1 in */
-	VM_MODEM_OPEN = 4,   /* to the VMM: there is one again; the channel begins anew */
-	VM_MODEM_CLOSED = 5, /* from the VMM: it touches the closed channel no more */
+	VM_DEVICE_LOST = 2, /* from the VMM: the back end of a device has closed its socket */
+	VM_LINE_CLOSE = 3,  /* to the VMM: the line's other end is gone */
+	VM_LINE_OPEN = 4,   /* to the VMM: there is one again; the channel begins anew */
+	VM_LINE_CLOSED = 5, /* from the VMM: it touches the closed channel no more */
 	VM_COUNTERS =
 		6, /* from the VMM: KVM's statistics come along; device: 0 VM, 1 + n vCPU n */
 };
 
 struct vm_command {
 	uint32_t kind;	 /* enum vm_command_kind */
-	uint32_t device; /* index; of the modem's channels: 0 out, 1 in */
+	uint32_t device; /* index; of a line's channels: 2 * enum vm_line + 0 out, 1 in */
 };
 
 #endif /* VM_CONFIG_H */

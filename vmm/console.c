@@ -73,6 +73,19 @@ static void report(int fd, enum vm_command_kind kind, uint32_t device)
 	(void)!send(fd, &c, sizeof(c), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* The other end of a line is gone, or there is one again. */
+static void obey_line(struct machine *m, int fd, const struct vm_command *c)
+{
+	struct line *l = &m->line[c->device / 2];
+
+	if (c->kind == VM_LINE_OPEN)
+		line_mend(l, c->device % 2);
+	if (c->kind == VM_LINE_CLOSE) {
+		line_cut(l, c->device % 2);
+		report(fd, VM_LINE_CLOSED, c->device);
+	}
+}
+
 /* One message of the launcher; false at its end. Anything odd in it is the launcher's fault. */
 static bool obey(struct machine *m, int fd)
 {
@@ -96,18 +109,22 @@ static bool obey(struct machine *m, int fd)
 		virtio_pci_reconnect(&m->virtio[c.device], socket);
 	else if (socket >= 0)
 		close(socket);
-	else if (n == (ssize_t)sizeof(c) && m->modem.present && c.kind == VM_MODEM_OPEN)
-		modem_mend(&m->modem, c.device);
-	else if (n == (ssize_t)sizeof(c) && m->modem.present && c.kind == VM_MODEM_CLOSE) {
-		modem_cut(&m->modem, c.device);
-		report(fd, VM_MODEM_CLOSED, c.device);
-	}
+	else if (n == (ssize_t)sizeof(c) && c.device < 2 * VM_LINES_MAX &&
+		 m->line[c.device / 2].present)
+		obey_line(m, fd, &c);
 	return n > 0;
 }
 
 enum status console_serve(struct machine *m, int console_fd, int control_fd)
 {
-	enum { CONSOLE, CONTROL, STOP, WAKE, MODEM, VIRTIO = MODEM + MODEM_POLLS };
+	enum {
+		CONSOLE,
+		CONTROL,
+		STOP,
+		WAKE,
+		LINES,
+		VIRTIO = LINES + VM_LINES_MAX * LINE_POLLS
+	};
 	struct pollfd p[VIRTIO + VM_DEVICES_MAX * VIRTIO_PCI_POLLS];
 	nfds_t count = VIRTIO + m->virtio_count * VIRTIO_PCI_POLLS;
 	struct output out = { .start = 0 };
@@ -120,7 +137,8 @@ enum status console_serve(struct machine *m, int console_fd, int control_fd)
 		p[CONTROL] = (struct pollfd){ .fd = control_fd, .events = POLLIN };
 		p[STOP] = (struct pollfd){ .fd = m->stop_fd, .events = POLLIN };
 		p[WAKE] = (struct pollfd){ .fd = m->wake_fd, .events = POLLIN };
-		modem_poll(&m->modem, &p[MODEM]);
+		for (unsigned i = 0; i < VM_LINES_MAX; i++)
+			line_poll(&m->line[i], &p[LINES + i * LINE_POLLS]);
 		for (unsigned i = 0; i < m->virtio_count; i++)
 			virtio_pci_poll(&m->virtio[i], &p[VIRTIO + i * VIRTIO_PCI_POLLS]);
 		if (input && serial_room(&m->serial) > 0)
@@ -135,7 +153,8 @@ enum status console_serve(struct machine *m, int console_fd, int control_fd)
 		if (p[WAKE].revents != 0 && read(m->wake_fd, &ticks, sizeof(ticks)) < 0)
 			continue;
 		drained = drain(&out, &m->serial, console_fd);
-		modem_polled(&m->modem, &p[MODEM]);
+		for (unsigned i = 0; i < VM_LINES_MAX; i++)
+			line_polled(&m->line[i], &p[LINES + i * LINE_POLLS]);
 		if (p[STOP].revents != 0) {
 			last_words(&out, &m->serial, console_fd);
 			return machine_stop_reason(m);

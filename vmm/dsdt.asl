@@ -74,6 +74,32 @@ DefinitionBlock ("", "DSDT", 2, "ZWINGR", "ZWINGER", 1)
 			})
 		}
 
+		/* The line that orders go by; as the modem. */
+		Device (COM3)
+		{
+			Name (_HID, EisaId ("PNP0501"))
+			Name (_UID, 3)
+			OperationRegion (UART, SystemIO, 0x03e8, 8)
+			Field (UART, ByteAcc, NoLock, Preserve)
+			{
+				Offset (5),
+				LSR, 8
+			}
+			Method (_STA)
+			{
+				If (LSR == 0xff)
+				{
+					Return (0)
+				}
+				Return (0x0f)
+			}
+			Name (_CRS, ResourceTemplate ()
+			{
+				IO (Decode16, 0x03e8, 0x03e8, 0, 8)
+				IRQNoFlags () { 5 }
+			})
+		}
+
 		Device (RTC0)
 		{
 			Name (_HID, EisaId ("PNP0B00"))

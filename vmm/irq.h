@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Legacy lines that this machine uses: the IOAPIC pin equals the number. */
-enum { IRQ_MODEM = 3, IRQ_SERIAL = 4 };
+enum { IRQ_MODEM = 3, IRQ_SERIAL = 4, IRQ_ORDERS = 5 };
 
 #define IRQ_PINS	 24   /* of the IOAPIC; message-signalled GSIs come after them */
 #define IRQ_MESSAGES_MAX 1088 /* 16 devices of 66 queues, each with a vector of its own */

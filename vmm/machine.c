@@ -82,6 +82,25 @@ static enum status create_vcpus(struct machine *m, unsigned count)
 	return STATUS_OK;
 }
 
+static void create_lines(struct machine *m)
+{
+	static const struct {
+		uint32_t gsi;
+		uint16_t port;
+	} at[] = { [VM_LINE_MODEM] = { IRQ_MODEM, MODEM_PORT },
+		   [VM_LINE_ORDERS] = { IRQ_ORDERS, ORDERS_PORT } };
+
+	for (unsigned i = 0; i < VM_LINES_MAX; i++) {
+		struct line *l = &m->line[i];
+
+		if (!l->present)
+			continue;
+		line_init(l, (struct irq_line){ .vm_fd = m->vm_fd, .gsi = at[i].gsi },
+			  m->wake_fd);
+		bus_claim(&m->ports, at[i].port, SERIAL_REGS, serial_access, &l->port);
+	}
+}
+
 static enum status create_devices(struct machine *m)
 {
 	m->wake_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -89,16 +108,12 @@ static enum status create_devices(struct machine *m)
 		return failed("timerfd_create");
 	serial_init(&m->serial, (struct irq_line){ .vm_fd = m->vm_fd, .gsi = IRQ_SERIAL },
 		    m->wake_fd);
-	if (m->modem.present)
-		modem_init(&m->modem, (struct irq_line){ .vm_fd = m->vm_fd, .gsi = IRQ_MODEM },
-			   m->wake_fd);
 	rtc_init(&m->rtc);
 	pci_init(&m->pci);
 	m->power = (struct power){ .stop = machine_stop, .machine = m };
 
 	bus_claim(&m->ports, SERIAL_PORT, SERIAL_REGS, serial_access, &m->serial);
-	if (m->modem.present)
-		bus_claim(&m->ports, MODEM_PORT, SERIAL_REGS, serial_access, &m->modem.port);
+	create_lines(m);
 	bus_claim(&m->ports, PCI_CONFIG_PORT, PCI_CONFIG_REGS, pci_port_access, &m->pci);
 	bus_claim(&m->ports, RTC_PORT, RTC_REGS, rtc_access, &m->rtc);
 	bus_claim(&m->ports, POWER_PORT, POWER_REGS, power_access, &m->power);

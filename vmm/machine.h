@@ -8,7 +8,7 @@
 #define MACHINE_H
 
 #include "bus.h"
-#include "modem.h"
+#include "line.h"
 #include "pci.h"
 #include "power.h"
 #include "ram.h"
@@ -29,7 +29,8 @@ struct machine {
 	struct ram ram;
 	struct bus ports, mmio;
 	struct serial serial;
-	struct modem modem; /* opened by the caller, before machine_init(), if there is one */
+	struct line line
+		[VM_LINES_MAX]; /* those that there are, opened by the caller before machine_init() */
 	struct rtc rtc;
 	struct pci pci;
 	struct power power;
@@ -43,7 +44,7 @@ struct machine {
 	unsigned cpu_count;
 };
 
-/* Creates everything but the guest's software and the modem's channels; *m is 0 but for these. On failure one line is logged. */
+/* Creates everything but the guest's software and the lines' channels; *m is 0 but for these. On failure one line is logged. */
 enum status machine_init(struct machine *m, int kvm_fd,
 			 const struct vm_config *config) MUST_CHECK;
 

@@ -33,6 +33,28 @@ static bool receive_config(struct vm_config *c)
 	       memchr(c->cmdline, '\0', sizeof(c->cmdline)) != NULL;
 }
 
+/* Their channels' descriptors follow those of the devices. */
+static bool open_lines(const struct vm_config *c)
+{
+	static const char *const names[] = {
+		[VM_LINE_MODEM] = "modem", [VM_LINE_ORDERS] = "orders"
+	};
+	int first = VMM_FD_DEVICE + (int)c->device_count;
+
+	for (unsigned i = 0; i < VM_LINES_MAX; i++) {
+		if (c->line[i].slots == 0)
+			continue;
+		if (!line_open(&machine.line[i], names[i], first, c->line[i].slots,
+			       c->line[i].audited)) {
+			log_error("%s: its channels cannot be mapped: %s", names[i],
+				  strerror(errno));
+			return false;
+		}
+		first += 2 * CHANNEL_FDS;
+	}
+	return true;
+}
+
 static enum status run(const struct vm_config *c)
 {
 	struct kernel_source source = { .kernel_fd = VMM_FD_KERNEL,
@@ -75,19 +97,14 @@ int main(void)
 		log_error("this program is started by zwinger, not by hand");
 		return STATUS_NOT_STARTED;
 	}
-	if (config.modem_slots != 0 &&
-	    !modem_open(&machine.modem, VMM_FD_DEVICE + (int)config.device_count,
-			config.modem_slots, config.modem_audited)) {
-		log_error("modem: its channels cannot be mapped: %s", strerror(errno));
+	if (!open_lines(&config))
 		return STATUS_NOT_STARTED;
-	}
 	timing_init(config.flags & VM_TIMING, config.started_ns);
 	timing_mark("VMM process started");
 
 	/* 2. From here: no path, no socket, no new program. The policy says why each call stays. */
 	policy.file_size = config.memory_size;
-	policy.open_files = VMM_FD_DEVICE + 8 + VM_CPUS_MAX +
-			    (config.modem_slots != 0 ? 2u * CHANNEL_FDS : 0u) +
+	policy.open_files = VMM_FD_DEVICE + 8 + VM_CPUS_MAX + VM_LINES_MAX * 2u * CHANNEL_FDS +
 			    config.device_count * (2 * VHOST_QUEUES_MAX + 8);
 	sandbox_enter(&policy);
 	timing_mark("sandbox entered");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * 16550A UART (National Semiconductor PC16550D data sheet): the guest's console, and its modem.
+ * 16550A UART (National Semiconductor PC16550D data sheet): the guest's console, and its lines.
  *
  * vCPU threads touch its registers; the console thread moves bytes between it and the host.
  * Both FIFOs are bounded. A host that does not take output makes the transmitter look busy;
@@ -16,6 +16,7 @@
 
 #define SERIAL_PORT    0x3f8
 #define MODEM_PORT     0x2f8
+#define ORDERS_PORT    0x3e8
 #define SERIAL_REGS    8
 #define SERIAL_RX_SIZE 64
 #define SERIAL_TX_SIZE 4096

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* No two differ in fewer than four of their 25 blocks; zero is slashed, one has a foot. */
-static const char digits[11][DIGIT_ROWS][DIGIT_COLUMNS] = {
+static const char digits[12][DIGIT_ROWS][DIGIT_COLUMNS] = {
 	{ "#####", "#  ##", "# # #", "##  #", "#####" },
 	{ "  #  ", " ##  ", "  #  ", "  #  ", " ### " },
 	{ "#####", "    #", "#####", "#    ", "#####" },
@@ -16,6 +16,7 @@ static const char digits[11][DIGIT_ROWS][DIGIT_COLUMNS] = {
 	{ "#####", "#   #", "#####", "#   #", "#####" },
 	{ "#####", "#   #", "#####", "    #", "    #" },
 	{ "     ", "  #  ", "#####", "  #  ", "     " },
+	{ "     ", "     ", "     ", " ##  ", " ##  " },
 };
 
 bool draw_has_glyph(uint32_t c)
@@ -55,7 +56,7 @@ void draw_text(struct screen *s, unsigned row, unsigned column, enum screen_styl
 
 static void draw_digit(struct screen *s, unsigned row, unsigned column, char digit)
 {
-	unsigned which = digit == '+' ? 10 : (unsigned)(digit - '0');
+	unsigned which = digit == '+' ? 10 : digit == '.' ? 11 : (unsigned)(digit - '0');
 
 	for (unsigned r = 0; r < DIGIT_ROWS; r++)
 		for (unsigned c = 0; c < DIGIT_COLUMNS - 1; c++)

@@ -24,7 +24,7 @@ void draw_fill(struct screen *s, unsigned row, enum screen_style style);
 void draw_text(struct screen *s, unsigned row, unsigned column, enum screen_style style,
 	       const char *text);
 
-/* A canonical number in large digits, wrapped at `columns`. Returns the rows that it took; 0: it
+/* A canonical number, or an amount, in large digits, wrapped at `columns`. Returns the rows that it took; 0: it
  * does not fit into `rows`, and nothing was drawn. */
 unsigned draw_number(struct screen *s, unsigned row, unsigned column, unsigned rows,
 		     const char *number);

@@ -226,6 +226,7 @@ static void ready(int fd, short revents)
 		if (d.keyboard.deaf)
 			release_keys();
 	}
+	explicit_bzero(e, sizeof(e)); /* it may have been a PIN */
 }
 
 static void leave(void)

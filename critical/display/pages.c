@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LEFT 4 /* where text begins */
+#define LEFT PAGE_LEFT
 
 /* With its number, or without. */
 static void call_text(const struct strip *t, bool whole, char text[64])
@@ -109,48 +109,70 @@ static void class_line(struct screen *s, unsigned row, const struct prompt_messa
 		  m->number_class == NUMBER_PREMIUM ? STYLE_WARNING : STYLE_STRONG, text);
 }
 
-bool page_question(struct screen *s, const struct prompt_state *p, const char *asker,
-		   const char *phrase, uint64_t now_ms)
+void page_head(struct screen *s, const char *asker, const char *phrase)
 {
-	bool dial = p->asks.type == PROMPT_DIAL;
-	unsigned row = 9, rows = 0;
-	char text[128], keys[3];
+	char text[128];
 
 	draw_clear(s);
 	snprintf(text, sizeof(text), "The %s asks", asker);
 	draw_text(s, 2, LEFT, STYLE_LABEL, text);
-	if (phrase[0] != '\0') {
-		snprintf(text, sizeof(text), "your phrase: %s", phrase);
-		draw_text(s, 3, LEFT, STYLE_DIM, text);
-	}
-	draw_text(s, 5, LEFT, STYLE_STRONG,
-		  dial ? "Shall this number be dialled?"
-		       : "Shall the computer take the call from this number?");
-	if (p->asks.number[0] != '\0')
-		rows = draw_number(s, 7, LEFT, s->rows - 7 - 6, p->asks.number);
-	else
-		draw_text(s, 7, LEFT, STYLE_VALUE, "no number: the caller withholds it");
-	if (p->asks.number[0] != '\0' && rows == 0)
-		return false;
-	row = 7 + (rows > 0 ? rows : 1) + 1;
-	class_line(s, row, &p->asks);
-	prompt_gesture(&p->asks, keys);
-	snprintf(text, sizeof(text), "To say yes, type %c %c and then Enter%s", keys[0],
-		 keys[1], p->asks.number[0] != '\0' ? " (the number's last two digits)." : ".");
-	draw_text(s, row + 2, LEFT, STYLE_LABEL, text);
+	if (phrase[0] == '\0')
+		return;
+	snprintf(text, sizeof(text), "your phrase: %s", phrase);
+	draw_text(s, 3, LEFT, STYLE_DIM, text);
+}
+
+void page_left(struct screen *s, unsigned row, uint64_t due_ms, uint64_t now_ms)
+{
+	char text[128];
+
 	snprintf(text, sizeof(text),
 		 "Enter alone or Esc says no; so does waiting for %3llu seconds.",
-		 (unsigned long long)(p->due_ms > now_ms ? (p->due_ms - now_ms + 999) / 1000
-							 : 0));
-	draw_text(s, row + 3, LEFT, STYLE_LABEL, text);
-	snprintf(text, sizeof(text), "yes: [%c] [%c] [Enter]", p->typed > 0 ? keys[0] : ' ',
-		 p->typed > 1 ? keys[1] : ' ');
-	draw_text(s, row + 4, LEFT, now_ms >= p->armed_ms ? STYLE_STRONG : STYLE_DIM,
+		 (unsigned long long)(due_ms > now_ms ? (due_ms - now_ms + 999) / 1000 : 0));
+	draw_text(s, row, LEFT, STYLE_LABEL, text);
+}
+
+void page_gesture(struct screen *s, unsigned row, const struct prompt_state *p,
+		  const char *word, uint64_t now_ms)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s: [%c] [%c] [Enter]", word,
+		 p->typed > 0 ? p->asks.keys[0] : ' ', p->typed > 1 ? p->asks.keys[1] : ' ');
+	draw_text(s, row, LEFT, now_ms >= p->armed_ms ? STYLE_STRONG : STYLE_DIM,
 		  now_ms >= p->armed_ms ? text : "please read first");
+}
+
+bool page_question(struct screen *s, const struct prompt_message *m,
+		   const struct prompt_state *p, const char *asker, const char *phrase,
+		   uint64_t now_ms)
+{
+	unsigned row = 9, rows = 0;
+	char text[128];
+
+	page_head(s, asker, phrase);
+	draw_text(s, 5, LEFT, STYLE_STRONG,
+		  m->type == PROMPT_DIAL
+			  ? "Shall this number be dialled?"
+			  : "Shall the computer take the call from this number?");
+	if (m->number[0] != '\0')
+		rows = draw_number(s, 7, LEFT, s->rows - 7 - 6, m->number);
+	else
+		draw_text(s, 7, LEFT, STYLE_VALUE, "no number: the caller withholds it");
+	if (m->number[0] != '\0' && rows == 0)
+		return false;
+	row = 7 + (rows > 0 ? rows : 1) + 1;
+	class_line(s, row, m);
+	snprintf(text, sizeof(text), "To say yes, type %c %c and then Enter%s", p->asks.keys[0],
+		 p->asks.keys[1],
+		 m->number[0] != '\0' ? " (the number's last two digits)." : ".");
+	draw_text(s, row + 2, LEFT, STYLE_LABEL, text);
+	page_left(s, row + 3, p->due_ms, now_ms);
+	page_gesture(s, row + 4, p, "yes", now_ms);
 	return row + 4 < s->rows;
 }
 
-void page_menu(struct screen *s, const struct strip *t, bool waits)
+void page_menu(struct screen *s, const struct strip *t, bool waits, bool pin)
 {
 	unsigned row = 4;
 	char text[80];
@@ -165,6 +187,9 @@ void page_menu(struct screen *s, const struct strip *t, bool waits)
 			  "0-9 * #      send a tone, during a call");
 		row += 5;
 	}
+	if (pin)
+		draw_text(s, row++, LEFT, STYLE_LABEL,
+			  "p            choose another PIN for payments");
 	if (!t->fixed)
 		draw_text(s, row++, LEFT, STYLE_LABEL,
 			  "d            detach this terminal; the system goes on");
@@ -176,10 +201,10 @@ void page_menu(struct screen *s, const struct strip *t, bool waits)
 			"Questions were held back after many a no; from now on they are shown again.");
 }
 
-void page_gone(struct screen *s)
+void page_gone(struct screen *s, const char *why)
 {
 	draw_clear(s);
-	draw_text(s, 5, LEFT, STYLE_STRONG, "The question has gone.");
+	draw_text(s, 5, LEFT, STYLE_STRONG, why);
 	draw_text(s, 7, LEFT, STYLE_LABEL,
 		  "The guest gets the keyboard when no key was pressed for a second.");
 }

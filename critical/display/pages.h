@@ -23,14 +23,24 @@ struct strip {
 
 void page_strip(struct screen *s, const struct strip *t);
 
-/* False: it does not fit, and must not be asked. left_s: until it is a No. */
-bool page_question(struct screen *s, const struct prompt_state *p, const char *asker,
-		   const char *phrase, uint64_t now_ms);
+/* A number's question, which stands as p says. False: it does not fit, and must not be asked. */
+bool page_question(struct screen *s, const struct prompt_message *m,
+		   const struct prompt_state *p, const char *asker, const char *phrase,
+		   uint64_t now_ms);
 
-void page_menu(struct screen *s, const struct strip *t, bool waits);
+/* Parts of every question: who asks, and the user's phrase; until when, as a row of its own; the
+ * gesture as far as it is typed, after a word. */
+#define PAGE_LEFT 4 /* where text begins */
+void page_head(struct screen *s, const char *asker, const char *phrase);
+void page_left(struct screen *s, unsigned row, uint64_t due_ms, uint64_t now_ms);
+void page_gesture(struct screen *s, unsigned row, const struct prompt_state *p,
+		  const char *word, uint64_t now_ms);
+
+/* pin: there is one that could be changed. */
+void page_menu(struct screen *s, const struct strip *t, bool waits, bool pin);
 
 /* Between a question and the guest's screen: under the trusted strip is nothing of the guest's. */
-void page_gone(struct screen *s);
+void page_gone(struct screen *s, const char *why);
 
 /* The whole screen is one line: it is too small for anything that could be trusted. */
 void page_small(struct screen *s);

@@ -48,34 +48,41 @@ bool prompt_valid(const struct prompt_message *m)
 	return false;
 }
 
-void prompt_gesture(const struct prompt_message *m, char keys[3])
+struct prompt_question prompt_question(const struct prompt_message *m)
 {
+	struct prompt_question q = { .id = m->id };
 	size_t len = strlen(m->number);
 
+	memcpy(q.subject, m->number, sizeof(m->number));
 	/* Of a call without a number: a word instead. */
-	memcpy(keys, len >= 2 ? m->number + len - 2 : "ok", 2);
-	keys[2] = '\0';
+	memcpy(q.keys, len >= 2 ? m->number + len - 2 : "ok", 2);
+	return q;
 }
 
 enum answer_type prompt_ask(struct prompt_state *p, struct prompt_asker *a, unsigned index,
-			    const struct prompt_message *m, uint64_t now_ms)
+			    const struct prompt_question *q, uint64_t now_ms)
 {
 	if (p->stands)
 		return ANSWER_BUSY;
 	if (a->nos >= PROMPT_NOS_MAX)
 		return ANSWER_BACKOFF;
 	for (unsigned i = 0; i < PROMPT_BACKOFFS; i++)
-		if (memcmp(a->backoff[i].number, m->number, PROMPT_NUMBER) == 0 &&
+		if (memcmp(a->backoff[i].subject, q->subject, PROMPT_SUBJECT) == 0 &&
 		    now_ms < a->backoff[i].until_ms)
 			return ANSWER_BACKOFF;
 	p->stands = true;
 	p->shown = false;
 	p->asker = index;
-	p->asks = *m;
+	p->asks = *q;
 	p->typed = 0;
 	p->armed_ms = UINT64_MAX;
-	p->due_ms = now_ms + (p->timeout_ms != 0 ? p->timeout_ms : PROMPT_TIMEOUT_MS);
+	prompt_renew(p, now_ms);
 	return 0;
+}
+
+void prompt_renew(struct prompt_state *p, uint64_t now_ms)
+{
+	p->due_ms = now_ms + (p->timeout_ms != 0 ? p->timeout_ms : PROMPT_TIMEOUT_MS);
 }
 
 static void rearm(struct prompt_state *p, uint64_t now_ms)
@@ -100,34 +107,44 @@ enum prompt_outcome prompt_time(struct prompt_state *p, uint64_t now_ms)
 	return p->stands && now_ms >= p->due_ms ? PROMPT_TIMED_OUT : PROMPT_STANDS;
 }
 
-enum prompt_outcome prompt_key(struct prompt_state *p, const struct key *k, uint64_t now_ms)
+bool prompt_counts(struct prompt_state *p, const struct key *k, uint64_t now_ms)
 {
-	char keys[3];
-
 	if (k->action == KEY_RELEASED || p->armed_ms == UINT64_MAX)
-		return PROMPT_STANDS;
+		return false;
 	/* Too early, or a key held down: whoever presses it has not read yet. */
 	if (now_ms < p->armed_ms || k->action == KEY_REPEATED || k->modifiers != 0) {
 		rearm(p, now_ms);
-		return PROMPT_STANDS;
+		return false;
 	}
+	return true;
+}
+
+bool prompt_refuses(const struct key *k)
+{
+	return k->code == GRID_KEY_ENTER || k->code == GRID_KEY_ESCAPE || k->code == 'n' ||
+	       k->code == 'N' || k->code == 'q';
+}
+
+enum prompt_outcome prompt_key(struct prompt_state *p, const struct key *k, uint64_t now_ms)
+{
+	if (!prompt_counts(p, k, now_ms))
+		return PROMPT_STANDS;
 	if (now_ms >= p->due_ms)
 		return PROMPT_TIMED_OUT;
-	prompt_gesture(&p->asks, keys);
 	if (p->typed > 0 && (now_ms - p->last_ms < PROMPT_PRESS_MS ||
 			     now_ms - p->first_ms > PROMPT_GESTURE_MS)) {
 		rearm(p, now_ms);
 		return PROMPT_STANDS;
 	}
-	if (p->typed < 2 && k->code == (uint32_t)keys[p->typed]) {
+	if (p->typed < 2 && k->code == (uint32_t)p->asks.keys[p->typed]) {
 		if (p->typed++ == 0)
 			p->first_ms = now_ms;
 		p->last_ms = now_ms;
 		return PROMPT_STANDS;
 	}
-	if (k->code == GRID_KEY_ENTER)
-		return p->typed == 2 ? PROMPT_YES : PROMPT_NO;
-	if (k->code == GRID_KEY_ESCAPE || k->code == 'n' || k->code == 'N' || k->code == 'q')
+	if (k->code == GRID_KEY_ENTER && p->typed == 2)
+		return PROMPT_YES;
+	if (prompt_refuses(k))
 		return PROMPT_NO;
 	rearm(p, now_ms);
 	return PROMPT_STANDS;
@@ -140,7 +157,7 @@ void prompt_done(struct prompt_state *p, struct prompt_asker *a, bool yes, uint6
 	p->stands = false;
 	a->nos = yes ? 0 : a->nos + 1;
 	while (i < PROMPT_BACKOFFS &&
-	       memcmp(a->backoff[i].number, p->asks.number, PROMPT_NUMBER) != 0)
+	       memcmp(a->backoff[i].subject, p->asks.subject, PROMPT_SUBJECT) != 0)
 		i++;
 	if (i == PROMPT_BACKOFFS) {
 		if (yes)
@@ -148,7 +165,7 @@ void prompt_done(struct prompt_state *p, struct prompt_asker *a, bool yes, uint6
 		i = a->next;
 		a->next = (a->next + 1) % PROMPT_BACKOFFS;
 		memset(&a->backoff[i], 0, sizeof(a->backoff[i]));
-		memcpy(a->backoff[i].number, p->asks.number, PROMPT_NUMBER);
+		memcpy(a->backoff[i].subject, p->asks.subject, PROMPT_SUBJECT);
 	}
 	if (yes)
 		memset(&a->backoff[i], 0, sizeof(a->backoff[i]));

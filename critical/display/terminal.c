@@ -324,6 +324,7 @@ static void ready(int fd, short revents)
 		typed(bytes[i], i + 1 == n);
 	if (fd != t.tty && fd == t.client && bytes[0] == 'W')
 		measure();
+	explicit_bzero(bytes, sizeof(bytes)); /* it may have been a PIN */
 }
 
 static void leave(void)

@@ -7,7 +7,7 @@ cd "${1:-$(dirname "$0")/../..}" || exit 1
 table='vmm 8000
 devices 3900
 devices/terminal 450
-launcher 4700
+launcher 4900
 launcher/audit 700
 launcher/manifest 1700
 launcher/stat 1000
@@ -17,6 +17,8 @@ lib 1200
 lib/virtio 900
 lib/chan 500
 lib/critical 700
+lib/payment 800
+lib/store 450
 lib/policyc 500
 critical/display 2000
 critical/audit 500
@@ -60,10 +62,13 @@ while read -r part budget; do
 	lib/chan) mapfile -t sources < <(find lib -name 'chan*.[chS]' 2>/dev/null) ;;
 	lib/virtio) mapfile -t sources < <(find lib -name 'virtq.[ch]' -o -name 'vhost_user.[ch]' -o -name 'device_config.h') ;;
 	lib/critical) mapfile -t sources < <(find lib -name 'critical*.[ch]' -o -name 'prompt.h' -o -name 'grid.h' -o -name 'modem_line.h') ;;
+	lib/payment) mapfile -t sources < <(find lib -name 'payment*.[ch]' -o -name 'receipt.[ch]') ;; # show-and-pay's
+	lib/store) mapfile -t sources < <(find lib -name 'store*.[ch]' -o -name 'tpm_counter.[ch]') ;; # the storage and its administrator
 	lib/policyc) mapfile -t sources < <(find lib -name 'policyc*.[chS]' 2>/dev/null) ;; # only the build runs it
 	lib) mapfile -t sources < <(find lib -name '*.[chS]' -not -name 'chan*' -not -name 'policyc*' -not -name 'virtq.*' \
 		-not -name 'vhost_user.*' -not -name 'device_config.h' -not -name 'critical*' -not -name prompt.h \
-		-not -name grid.h -not -name modem_line.h 2>/dev/null) ;;
+		-not -name grid.h -not -name modem_line.h -not -name 'payment*' -not -name 'receipt.*' \
+		-not -name 'store*' -not -name 'tpm_counter.*' 2>/dev/null) ;;
 	*) mapfile -t sources < <(find "$part" -name '*.[chS]' -not -name '*_compiler.c' 2>/dev/null) ;; # only the build runs those
 	esac
 	[ ${#sources[@]} -gt 0 ] || continue

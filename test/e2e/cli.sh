@@ -184,7 +184,7 @@ good "TMPDIR that does not exist: --version" "zwinger 0." --version
 if grep -q '^This host' "$work/out" && [ ! -s "$work/err" ]; then ok "TMPDIR that does not exist: check"; else no "TMPDIR that does not exist: check: $(cat "$work/err")"; fi
 unset TMPDIR
 
-if sh -c 'exec 3<>/dev/kvm' 2>/dev/null; then kvm=1; else kvm=; fi
+if { [ -c /dev/kvm ] && sh -c 'exec 3<>/dev/kvm'; } 2>/dev/null; then kvm=1; else kvm=; fi
 if [ -n "$kvm" ]; then
 	image() { printf "$2" >"$work/image"; head -c 8192 /dev/zero >>"$work/image"; bad "kernel is $1" 4 "$3" run --kernel "$work/image"; }
 	image "text" 'hello, world\n' "is not a kernel"

@@ -35,7 +35,7 @@ make "$work/initrd.cpio" socat
 make "$work/initrd-fio.cpio" fio
 make "$work/initrd-kexec.cpio" kexec
 
-"$root/guests/image" --force --packages picocom "$root/.cache/demo.img"
+"$root/guests/image" --force --packages picocom,socat,busybox "$root/.cache/demo.img"
 
 rows=("$root/test/e2e/devices.sh" "$zwinger" "$work/initrd.cpio" "$root/.cache" "${@:2}")
 if [ "$(id -u)" = 0 ] && "$zwinger" check >/dev/null; then

@@ -54,14 +54,14 @@ static void draw_question(const char *number, uint32_t class, uint32_t cents)
 	const struct strip strip = {
 		.guest = "debian", .trusted = true, .asker = "phone", .number = ""
 	};
-	struct prompt_state p = { .stands = true,
-				  .asks = { .type = PROMPT_DIAL,
-					    .number_class = class,
-					    .cents_per_minute = cents },
-				  .due_ms = 60000 };
+	struct prompt_message m = { .type = PROMPT_DIAL,
+				    .number_class = class,
+				    .cents_per_minute = cents };
+	struct prompt_state p = { .stands = true, .due_ms = 60000 };
 
-	snprintf(p.asks.number, sizeof(p.asks.number), "%s", number);
-	if (!page_question(&screen, &p, "phone", "green elephants sing", 1000))
+	snprintf(m.number, sizeof(m.number), "%s", number);
+	p.asks = prompt_question(&m);
+	if (!page_question(&screen, &m, &p, "phone", "green elephants sing", 1000))
 		printf("the question does not fit\n");
 	page_strip(&screen, &strip);
 }
@@ -140,7 +140,7 @@ static void show(void)
 		draw_glyphs();
 		break;
 	case MENU:
-		page_menu(&screen, &strip, false);
+		page_menu(&screen, &strip, false, false);
 		page_strip(&screen, &strip);
 		break;
 	case PICTURES:

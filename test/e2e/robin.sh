@@ -12,7 +12,7 @@ no() { failed=$((failed + 1)); echo "FAILED $*"; }
 check() { if eval "$2"; then ok "$1"; else no "$1"; fi; }
 dialled() { grep -ai '^AT *D' "$work/dialled" 2>/dev/null | paste -sd ' '; }
 
-"$root/guests/phone" --here "$work"
+"$root/guests/systems" --here "$work"
 "$build/critical/dialler/zwinger-simulated-modem" --link "$work/modem" --record "$work/dialled" </dev/null &
 modem=$!
 for ((i = 0; i < 50; i++)); do [ -e "$work/modem" ] && break; sleep 0.1; done

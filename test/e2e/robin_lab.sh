@@ -5,7 +5,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(realpath "$1")
-"$root/guests/phone" >/dev/null
+"$root/guests/systems" >/dev/null
 if "$build/launcher/zwinger" check >/dev/null; then
 	exec "$root/test/e2e/robin.sh" "$build" "${@:2}"
 fi

@@ -10,10 +10,7 @@ tree=$work/tree
 ok() { passed=$((passed + 1)); echo "ok $*"; }
 no() { failed=$((failed + 1)); echo "FAILED $*"; }
 check() { if eval "$2"; then ok "$1"; else no "$1"; fi; }
-if ! "$build/launcher/zwinger" check >/dev/null 2>&1 && ! (: <>/dev/kvm) 2>/dev/null; then
-	echo "skipped: there is no usable /dev/kvm on this host"
-	exit 77
-fi
+[ -c /dev/kvm ] || { echo "skipped: there is no /dev/kvm here; on_kvm.sh finds one"; exit 77; }
 
 # The programs as the build has them, and manifests that expect them.
 mkdir -p "$tree"

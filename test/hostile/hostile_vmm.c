@@ -399,15 +399,16 @@ int main(void)
 	if (recv(VMM_FD_CONTROL, &config, sizeof(config), 0) != (ssize_t)sizeof(config))
 		return 111;
 	first = VMM_FD_DEVICE + (int)config.device_count;
-	geometry = (struct chan_geometry){ config.modem_slots, sizeof(struct modem_line) };
+	geometry = (struct chan_geometry){ config.line[VM_LINE_MODEM].slots,
+					   sizeof(struct modem_line) };
 	/* The mapping closes what it has mapped; the attacks want it still. */
 	for (int fd = first; fd < first + 2 * CHANNEL_FDS; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
 			dup2(fd, fd + 64);
 	if (!chan_map_writer(&out, first, geometry,
-			     (config.modem_audited & VM_MODEM_OUT_AUDITED) != 0) ||
+			     (config.line[VM_LINE_MODEM].audited & VM_LINE_OUT_AUDITED) != 0) ||
 	    !chan_map_reader(&in, first + CHANNEL_FDS, geometry,
-			     (config.modem_audited & VM_MODEM_IN_AUDITED) != 0)) {
+			     (config.line[VM_LINE_MODEM].audited & VM_LINE_IN_AUDITED) != 0)) {
 		log_error("no modem to attack by: %s", strerror(errno));
 		return 111;
 	}
@@ -418,11 +419,10 @@ int main(void)
 		log_info("%s %s", rows[i].name, held && hear_no_keys() ? "held" : "BROKEN");
 	}
 	log_info("all attacks are over");
+	/* Until it is killed: the launcher may long have stopped to listen, and others are looked at. */
 	for (;;) {
 		if (!hear_no_keys())
 			log_info("attack_I5_I18 BROKEN");
 		pause_ms(100);
-		if (recv(VMM_FD_CONTROL, &config, sizeof(config), MSG_DONTWAIT) == 0)
-			return 0;
 	}
 }

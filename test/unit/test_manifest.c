@@ -88,6 +88,9 @@ static const char measured[] = "/ {\n"
 			       "\t\tzwinger-display = \"" HASH "\";\n"
 			       "\t\tzwinger-audit = \"" HASH "\";\n"
 			       "\t\tzwinger-dialler = \"" HASH "\";\n"
+			       "\t\tzwinger-showpay = \"" HASH "\";\n"
+			       "\t\tzwinger-auth = \"" HASH "\";\n"
+			       "\t\tzwinger-storage = \"" HASH "\";\n"
 			       "\t};\n"
 			       "};\n";
 
@@ -493,8 +496,8 @@ static const struct {
 	  "phone.dts:52: /channels/a203: audit: an auditor has no room for more than 16 channels" },
 	{ "vmlinuz", "x", 248, true,
 	  "phone.dts:8: /processes/linux: kernel: is not one text of 1 to 255 printable ASCII characters" },
-	{ "/include/", "/ { binaries { zwinger-%u = \"" HASH "\"; }; };\n", 17, true,
-	  "phone.dts:49: /binaries: more than 24" },
+	{ "/include/", "/ { binaries { zwinger-%u = \"" HASH "\"; }; };\n", 22, true,
+	  "phone.dts:49: /binaries: more than 32" },
 };
 
 /* What dtc itself refuses: it is told where. */
@@ -633,7 +636,7 @@ static void test_good(void **state)
 	assert_string_equal(p[4].vm.device[0].value, "d.img,readonly");
 	for (unsigned i = 0; i < COUNT(order); i++)
 		assert_false(p[i].restart);
-	assert_int_equal(m.binary_count, 7);
+	assert_int_equal(m.binary_count, 10);
 	assert_int_equal(manifest_binary(&m, "zwinger-vmm")->sha256[31], 0xef);
 	assert_int_equal(manifest_binary(&m, "zwinger-vmm")->sha256[0], 0x01);
 	assert_null(manifest_binary(&m, "zwinger-net"));
@@ -1238,21 +1241,87 @@ static void test_usage(void **state)
 }
 
 /* The one that comes with Zwinger. */
-static void test_phone(void **state)
+/* A manifest of the tree is read, shown in 80 columns, and has so many processes. */
+static const char *shipped(const char *path, const char *name, unsigned processes)
 {
 	static char text[32768];
-	int fd = open(PHONE, O_RDONLY | O_CLOEXEC);
-	ssize_t n = read(fd, text, sizeof(text));
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
 
-	(void)state;
 	close(fd);
-	assert_in_range(n, 1, sizeof(text) - 1);
-	save("phone.dts", text, (size_t)n);
-	assert_string_equal(outcome("phone.dts"), "");
-	assert_int_equal(m.process_count, 5);
-	assert_int_equal(SHOW("phone.dts"), STATUS_OK);
+	assert_in_range(n, 1, sizeof(text) - 2);
+	text[n] = '\0';
+	save(name, text, (size_t)n);
+	assert_string_equal(outcome(name), "");
+	assert_int_equal(m.process_count, processes);
+	assert_int_equal(SHOW(name), STATUS_OK);
 	for (char *next = printed, *line; (line = strsep(&next, "\n")) != NULL;)
 		assert_in_range(strlen(line), 0, 80);
+	return text;
+}
+
+static void test_phone(void **state)
+{
+	(void)state;
+	(void)shipped(PHONE, "phone.dts", 5);
+}
+
+/* What is changed in the desk, and what is said then. */
+static const struct {
+	const char *from, *to, *logged;
+} bad_desk[] = {
+	{ "DE02120300000000202051", "DE03120300000000202051",
+	  "account: is no IBAN without blanks, like \"DE02120300000000202051\"" },
+	{ "account = \"DE02120300000000202051\";", "", "showpay: account: is missing" },
+	{ "directory = \"store\";", "", "storage: directory: is missing" },
+	{ "directory = \"store\";", "directory = \"store\"; tpm = \"/dev/tpmrm0\";",
+	  "tpm-index: is missing" },
+	{ "directory = \"store\";", "directory = \"store\"; tpm-index = <0x1500001>;",
+	  "tpm: is missing" },
+	{ "directory = \"store\";", "directory = \"store\"; tries = <6>;",
+	  "tries: is not one number from 1 to 5" },
+	{ "kind = \"auth\";", "kind = \"auth\"; directory = \"x\";",
+	  "directory: a process of kind \"auth\" must not have it" },
+	/* attack_I18: a PIN in the log is refused before anything starts. */
+	{ "pin { from = <&screen>; to = <&auth>; audit = \"decisions\"; };",
+	  "pin { from = <&screen>; to = <&auth>; audit = \"full\"; };",
+	  "a PIN has no place in a log: only \"decisions\"" },
+	{ "verified { from = <&storage>; to = <&auth>; audit = \"decisions\"; sync; };",
+	  "verified { from = <&storage>; to = <&auth>; audit = \"full\"; };",
+	  "a PIN has no place in a log: only \"decisions\"" },
+	/* Who signs hears what was drawn from the display itself. */
+	{ "pay-drawn { from = <&screen>; to = <&storage>; audit = \"full\"; sync; };", "",
+	  "storage: it needs one channel of link \"messages\" from a process of kind \"display\"" },
+	{ "pay-drawn { from = <&screen>", "pay-drawn { from = <&linux>",
+	  "nothing goes from kind \"vm\" to kind \"storage\"" },
+	{ "pin { from = <&screen>", "pin { from = <&showpay>",
+	  "nothing goes from kind \"showpay\" to kind \"auth\"" },
+	{ "pay-answer { from = <&screen>; to = <&showpay>; audit = \"full\"; sync; };", "",
+	  "pay-question: there is no channel back" },
+};
+
+static void test_desk(void **state)
+{
+	const char *desk = shipped(DESK, "desk.dts", 8);
+	static char text[65536];
+	unsigned failed = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(bad_desk); i++) {
+		const char *at = strstr(desk, bad_desk[i].from);
+		int n;
+
+		assert_non_null(at);
+		n = snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - desk), desk,
+			     bad_desk[i].to, at + strlen(bad_desk[i].from));
+		save("desk.dts", text, (size_t)n);
+		if (strstr(outcome("desk.dts"), bad_desk[i].logged) != NULL)
+			continue;
+		print_error("%s -> %s: %s\n", bad_desk[i].from, bad_desk[i].to,
+			    outcome("desk.dts"));
+		failed++;
+	}
+	assert_int_equal(failed, 0);
 }
 
 int main(void)
@@ -1276,6 +1345,7 @@ int main(void)
 		cmocka_unit_test(test_drawing),
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_phone),
+		cmocka_unit_test(test_desk),
 	};
 	char directory[] = "/tmp/manifest.XXXXXX", remove[64];
 	int failed;

@@ -16,6 +16,13 @@ static const struct prompt_message dial = { .type = PROMPT_DIAL,
 					    .number_class = NUMBER_PREMIUM,
 					    .cents_per_minute = 299 };
 
+static enum answer_type ask(unsigned i, const struct prompt_message *m, uint64_t at)
+{
+	const struct prompt_question q = prompt_question(m);
+
+	return prompt_ask(&p, &asker, i, &q, at);
+}
+
 static enum prompt_outcome press(uint32_t code, uint64_t at)
 {
 	const struct key k = { .code = code, .action = KEY_PRESSED };
@@ -29,7 +36,7 @@ static int set_up(void **state)
 	(void)state;
 	memset(&p, 0, sizeof(p));
 	memset(&asker, 0, sizeof(asker));
-	assert_int_equal(prompt_ask(&p, &asker, 0, &dial, 0), 0);
+	assert_int_equal(ask(0, &dial, 0), 0);
 	prompt_presented(&p, 100);
 	return 0;
 }
@@ -128,7 +135,7 @@ static void test_attack_I15_S13_one_at_a_time(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 10000; i++)
-		assert_int_equal(prompt_ask(&p, &asker, 1, &dial, i), ANSWER_BUSY);
+		assert_int_equal(ask(1, &dial, i), ANSWER_BUSY);
 	assert_int_equal(p.asker, 0);
 }
 
@@ -143,19 +150,18 @@ static void test_attack_I10_I11_I12_backoff(void **state)
 		prompt_done(&p, &asker, false, t);
 		if (i + 1 == PROMPT_NOS_MAX)
 			break;
-		assert_int_equal(prompt_ask(&p, &asker, 0, &dial, t + wait - 1),
-				 ANSWER_BACKOFF);
+		assert_int_equal(ask(0, &dial, t + wait - 1), ANSWER_BACKOFF);
 		t += wait;
 		wait *= 2;
-		assert_int_equal(prompt_ask(&p, &asker, 0, &dial, t), 0);
+		assert_int_equal(ask(0, &dial, t), 0);
 	}
 	memcpy(other.number, "0301234567", 10);
-	assert_int_equal(prompt_ask(&p, &asker, 0, &other, t + 1000000), ANSWER_BACKOFF);
+	assert_int_equal(ask(0, &other, t + 1000000), ANSWER_BACKOFF);
 	asker.nos = 0;
-	assert_int_equal(prompt_ask(&p, &asker, 0, &other, t + 1000000), 0);
+	assert_int_equal(ask(0, &other, t + 1000000), 0);
 	prompt_done(&p, &asker, true, t);
 	assert_false(p.stands); /* a yes is for one call: the next one is asked about again */
-	assert_int_equal(prompt_ask(&p, &asker, 0, &other, t + 1000001), 0);
+	assert_int_equal(ask(0, &other, t + 1000001), 0);
 	assert_int_equal(p.typed, 0);
 }
 
@@ -229,15 +235,17 @@ static void test_attack_S3_S9_D8_every_size(void **state)
 {
 	static struct screen s;
 	static const char longest[] = "+491234567890123456789";
+	struct prompt_message m = dial;
 
 	(void)state;
-	memcpy(p.asks.number, longest, sizeof(longest));
+	memcpy(m.number, longest, sizeof(longest));
+	p.asks = prompt_question(&m);
 	for (s.rows = SCREEN_ROWS_MIN - 1; s.rows <= SCREEN_ROWS_MAX; s.rows++)
 		for (s.columns = SCREEN_COLUMNS_MIN; s.columns <= SCREEN_COLUMNS_MAX;
 		     s.columns += 16) {
 			unsigned blocks = 0;
 
-			assert_true(page_question(&s, &p, "dialler", "phrase", 200));
+			assert_true(page_question(&s, &m, &p, "dialler", "phrase", 200));
 			assert_true(shows(&s, "PREMIUM NUMBER: 2.99 EUR per minute"));
 			assert_true(shows(&s, "your phrase: phrase"));
 			assert_true(shows(&s, "To say yes, type 8 9 and then Enter"));
@@ -250,7 +258,7 @@ static void test_attack_S3_S9_D8_every_size(void **state)
 		}
 	s.rows = 12;
 	s.columns = SCREEN_COLUMNS_MIN;
-	assert_false(page_question(&s, &p, "dialler", "", 200));
+	assert_false(page_question(&s, &m, &p, "dialler", "", 200));
 }
 
 /* Cells of the guest never reach row 0, whatever they and the sizes say; unknown ones are marked. */
@@ -290,10 +298,11 @@ static void test_attack_D2_D13_digits_and_costs(void **state)
 {
 	static struct screen a = { .rows = 25, .columns = 80 },
 			     b = { .rows = 25, .columns = 80 };
-	static const char glyphs[] = "0123456789+";
+	static const char glyphs[] = "0123456789+.";
+	struct prompt_message m = dial;
 
 	(void)state;
-	for (unsigned i = 0; i < 11; i++)
+	for (unsigned i = 0; i < 12; i++)
 		for (unsigned j = 0; j < i; j++) {
 			unsigned differ = 0;
 
@@ -306,12 +315,12 @@ static void test_attack_D2_D13_digits_and_costs(void **state)
 					differ += a.cell[r][c].glyph != b.cell[r][c].glyph;
 			assert_true(differ >= 1);
 		}
-	p.asks.cents_per_minute = 5;
-	p.asks.cents_per_call = 100;
-	assert_true(page_question(&a, &p, "dialler", "", 200));
+	m.cents_per_minute = 5;
+	m.cents_per_call = 100;
+	assert_true(page_question(&a, &m, &p, "dialler", "", 200));
 	assert_true(shows(&a, "0.05 EUR per minute and 1.00 EUR per call"));
-	p.asks.cents_per_minute = p.asks.cents_per_call = 0;
-	assert_true(page_question(&a, &p, "dialler", "", 200));
+	m.cents_per_minute = m.cents_per_call = 0;
+	assert_true(page_question(&a, &m, &p, "dialler", "", 200));
 	assert_true(shows(&a, "at a price that is not known"));
 }
 

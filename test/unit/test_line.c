@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "chan_pages.h"
-#include "modem.h"
+#include "line.h"
 #include "vm_config.h"
 
 #define FIRST 200 /* descriptors of the VMM's ends */
@@ -20,7 +20,7 @@
 enum { DATA = 0, IER = 1, MCR = 4, LSR = 5, MSR = 6 };
 
 static struct chan_pages out, in;
-static struct modem modem;
+static struct line modem;
 static struct chan_reader dialler_in;
 static struct chan_writer dialler_out;
 
@@ -42,10 +42,10 @@ static int set_up(void **state)
 	place(&out, CHAN_READER, OTHER);
 	place(&in, CHAN_WRITER, OTHER + CHANNEL_FDS);
 	memset(&modem, 0, sizeof(modem));
-	assert_true(modem_open(&modem, FIRST, SLOTS, 0));
+	assert_true(line_open(&modem, "modem", FIRST, SLOTS, 0));
 	assert_true(chan_map_reader(&dialler_in, OTHER, g, false));
 	assert_true(chan_map_writer(&dialler_out, OTHER + CHANNEL_FDS, g, false));
-	modem_init(&modem, (struct irq_line){ .vm_fd = -1 }, -1);
+	line_init(&modem, (struct irq_line){ .vm_fd = -1 }, -1);
 	return 0;
 }
 
@@ -79,11 +79,11 @@ static uint8_t port_read(uint64_t reg)
 
 static void serve(void)
 {
-	struct pollfd p[MODEM_POLLS];
+	struct pollfd p[LINE_POLLS];
 
-	modem_poll(&modem, p);
-	assert_true(poll(p, MODEM_POLLS, 0) >= 0);
-	modem_polled(&modem, p);
+	line_poll(&modem, p);
+	assert_true(poll(p, LINE_POLLS, 0) >= 0);
+	line_polled(&modem, p);
 }
 
 static void type(const char *text)
@@ -231,16 +231,16 @@ static void test_attack_C14_cut_and_mended(void **state)
 	assert_int_equal(port_read(MSR) & 0x80, 0x80);
 	type("ATD0900");
 	serve();
-	modem_cut(&modem, 0);
-	modem_cut(&modem, 1);
+	line_cut(&modem, 0);
+	line_cut(&modem, 1);
 	assert_int_equal(port_read(MSR) & 0xf0, 0); /* nobody is connected */
 	type("1234\r");
 	serve();
 	assert_true(chan_pages_reset(&out) && chan_pages_reset(&in));
 	chan_reader_init(&dialler_in);
 	chan_writer_init(&dialler_out);
-	modem_mend(&modem, 0);
-	modem_mend(&modem, 1);
+	line_mend(&modem, 0);
+	line_mend(&modem, 1);
 	serve();
 	assert_int_equal(chan_recv(&dialler_in, &m), CHAN_OK);
 	assert_int_equal(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "modem.h"
+#include "line.h"
 
 #include "chan_map.h"
 #include "log.h"
@@ -7,25 +7,25 @@
 
 #include <string.h>
 
-bool modem_open(struct modem *m, int first, uint32_t slots, uint32_t audited)
+bool line_open(struct line *m, const char *name, int first, uint32_t slots, uint32_t audited)
 {
 	struct chan_geometry g = { .slots = slots, .message_size = sizeof(struct modem_line) };
 
-	m->present =
-		chan_geometry_valid(g) &&
-		chan_map_writer(&m->out, first, g, (audited & VM_MODEM_OUT_AUDITED) != 0) &&
-		chan_map_reader(&m->in, first + CHANNEL_FDS, g,
-				(audited & VM_MODEM_IN_AUDITED) != 0);
+	m->name = name;
+	m->present = chan_geometry_valid(g) &&
+		     chan_map_writer(&m->out, first, g, (audited & VM_LINE_OUT_AUDITED) != 0) &&
+		     chan_map_reader(&m->in, first + CHANNEL_FDS, g,
+				     (audited & VM_LINE_IN_AUDITED) != 0);
 	return m->present;
 }
 
-void modem_init(struct modem *m, struct irq_line irq, int wake_fd)
+void line_init(struct line *m, struct irq_line irq, int wake_fd)
 {
 	serial_init(&m->port, irq, wake_fd);
 	serial_set_lines(&m->port, 0);
 }
 
-void modem_poll(struct modem *m, struct pollfd p[MODEM_POLLS])
+void line_poll(struct line *m, struct pollfd p[LINE_POLLS])
 {
 	bool room = m->given == m->received.count || serial_room(&m->port) > 0;
 
@@ -38,7 +38,7 @@ void modem_poll(struct modem *m, struct pollfd p[MODEM_POLLS])
 }
 
 /* The next message out of what the guest has done since. False: nothing. */
-static bool gather(struct modem *m)
+static bool gather(struct line *m)
 {
 	bool dtr, rts;
 
@@ -49,7 +49,7 @@ static bool gather(struct modem *m)
 	return m->line.count > 0 || m->line.wires != m->wires;
 }
 
-static void send_all(struct modem *m)
+static void send_all(struct line *m)
 {
 	while (!m->out_cut && (m->sending || gather(m))) {
 		enum chan_status st = chan_send(&m->out, &m->line);
@@ -59,13 +59,13 @@ static void send_all(struct modem *m)
 			return;
 		m->wires = m->line.wires;
 		if (st == CHAN_BROKEN) {
-			log_warn("modem: the dialler's end of the line makes no sense: cut");
+			log_warn("%s: the other end of the line makes no sense: cut", m->name);
 			m->out_cut = true;
 		}
 	}
 }
 
-static void drive(struct modem *m, unsigned wires)
+static void drive(struct line *m, unsigned wires)
 {
 	serial_set_lines(&m->port, (wires & MODEM_CTS ? SERIAL_CTS : 0u) |
 					   (wires & MODEM_DSR ? SERIAL_DSR : 0u) |
@@ -74,7 +74,7 @@ static void drive(struct modem *m, unsigned wires)
 }
 
 /* Gives the guest what its port has room for. False: the port is full. */
-static bool give(struct modem *m)
+static bool give(struct line *m)
 {
 	size_t len = m->received.count - m->given, room = serial_room(&m->port);
 
@@ -90,7 +90,7 @@ static bool give(struct modem *m)
 	return true;
 }
 
-static void receive_all(struct modem *m)
+static void receive_all(struct line *m)
 {
 	while (!m->in_cut && give(m)) {
 		enum chan_status st = chan_recv(&m->in, &m->received);
@@ -104,12 +104,12 @@ static void receive_all(struct modem *m)
 		m->received.count = 0;
 		if (st == CHAN_AGAIN)
 			return;
-		log_warn("modem: what the dialler sends makes no sense: cut");
+		log_warn("%s: what comes by the line makes no sense: cut", m->name);
 		m->in_cut = true;
 	}
 }
 
-void modem_polled(struct modem *m, const struct pollfd p[MODEM_POLLS])
+void line_polled(struct line *m, const struct pollfd p[LINE_POLLS])
 {
 	if (!m->present)
 		return;
@@ -121,7 +121,7 @@ void modem_polled(struct modem *m, const struct pollfd p[MODEM_POLLS])
 	send_all(m);
 }
 
-void modem_cut(struct modem *m, uint32_t channel)
+void line_cut(struct line *m, uint32_t channel)
 {
 	if (channel == 0) {
 		m->out_cut = true;
@@ -134,7 +134,7 @@ void modem_cut(struct modem *m, uint32_t channel)
 	drive(m, 0); /* nobody is connected */
 }
 
-void modem_mend(struct modem *m, uint32_t channel)
+void line_mend(struct line *m, uint32_t channel)
 {
 	if (channel == 0) {
 		chan_writer_init(&m->out);
