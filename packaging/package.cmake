@@ -1,5 +1,4 @@
 # What `cmake --install` puts beside the programs, and the Debian package: cpack -G DEB.
-set(ZW_ZSH_COMPLETIONS ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 
 find_program(GZIP gzip REQUIRED)
 # zw_compressed(<source> <name>): <name>.gz in the build tree, the same bytes each time.
@@ -10,13 +9,21 @@ function(zw_compressed source name)
   set_property(GLOBAL APPEND PROPERTY ZW_COMPRESSED ${CMAKE_BINARY_DIR}/packaging/${name}.gz)
 endfunction()
 
-set(pages zwinger.1)
+set(pages zwinger.1 zwinger-audit.1 zwinger-check.1 zwinger-device.1 zwinger-display.1 zwinger-ps.1 zwinger-run.1
+    zwinger-show.1 zwinger-stat.1 zwinger-stop.1)
 foreach(page IN LISTS pages)
   zw_compressed(${PROJECT_SOURCE_DIR}/doc/man/${page} ${page})
   install(FILES ${CMAKE_BINARY_DIR}/packaging/${page}.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/doc/completion/zwinger.bash
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME zwinger)
+install(FILES ${PROJECT_SOURCE_DIR}/doc/completion/zwinger.fish
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+# Debian's zsh looks elsewhere than others do.
+install(FILES ${PROJECT_SOURCE_DIR}/doc/completion/_zwinger
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT local)
+install(FILES ${PROJECT_SOURCE_DIR}/doc/completion/_zwinger
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT debian EXCLUDE_FROM_ALL)
 
 # The hashes of what has just been installed, stripped or not, for manifests to include.
 install(CODE "execute_process(COMMAND \"${PROJECT_SOURCE_DIR}/scripts/measure\"

@@ -10,7 +10,7 @@ _zwinger() {
 	if [ "$COMP_CWORD" = 1 ]; then
 		reply="$commands --help --version"
 	elif [ "${COMP_WORDS[1]}" = help ]; then
-		[ "$COMP_CWORD" = 2 ] && reply='run show stat check device'
+		[ "$COMP_CWORD" = 2 ] && reply=$commands
 	elif [ "${COMP_WORDS[1]}" = check ]; then
 		reply='--help'
 	elif [ "${COMP_WORDS[1]}" = show ] || { [ "${COMP_WORDS[1]}" = run ] && [[ ${COMP_WORDS[2]} != -* ]]; }; then
@@ -24,11 +24,14 @@ _zwinger() {
 		[ "$COMP_CWORD" != 2 ] || [ "${COMP_WORDS[1]}" = show ] || reply='--kernel --disk --net --help'
 	elif [ "${COMP_WORDS[1]}" = audit ] && [ "$COMP_CWORD" = 2 ]; then
 		reply='show follow verify --help'
+	elif [ "${COMP_WORDS[1]}" = audit ] && [[ $word = -* ]]; then
+		reply='--json --channel --expect --help'
 	elif [ "${COMP_WORDS[1]}" = stat ] && [[ $before =~ ^--(interval|metrics)$ ]]; then
 		[ "$before" = --metrics ] || reply='1 2 5 10 60'
 	elif [[ ${COMP_WORDS[1]} =~ ^(audit|ps|stop|display|stat)$ ]]; then
 		local run=/run/zwinger
-		[ "$(id -u)" = 0 ] || run=${XDG_RUNTIME_DIR:-/tmp}/zwinger
+		[ "$(id -u)" = 0 ] || run=${XDG_RUNTIME_DIR:+$XDG_RUNTIME_DIR/zwinger}
+		[ -n "$run" ] || run=/tmp/zwinger-$(id -u)
 		[ "${COMP_WORDS[1]}" != stat ] || reply='--json --once --interval --metrics'
 		reply="--help $reply $(cd "$run" 2>/dev/null && printf '%s\n' *.sock | sed 's/\.sock$//')"
 	elif [ "${COMP_WORDS[1]}" = run ] || [ "${COMP_WORDS[1]}" = device ]; then
