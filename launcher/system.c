@@ -6,6 +6,7 @@
 #include "grid.h"
 #include "host.h"
 #include "run.h"
+#include "unix_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -494,6 +495,8 @@ int system_run(struct system *s, int ready_fd)
 	if (!s->ended)
 		log_info("%s runs: %u processes, %u channels", s->manifest->name,
 			 member_count(s), s->manifest->channel_count);
+	if (!s->ended)
+		unix_notify("READY=1");
 	if (ready_fd >= 0)
 		close(ready_fd);
 	while (!s->ended)

@@ -197,3 +197,22 @@ bool unix_send(int socket, const void *message, size_t size, int fd)
 	}
 	return sendmsg(socket, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)size;
 }
+
+void unix_notify(const char *message)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	int fd = path != NULL ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+	struct sockaddr_un a;
+
+	if (fd < 0)
+		return;
+	if (address(&a, path)) {
+		socklen_t len = (socklen_t)(sizeof(a.sun_family) + strlen(path));
+
+		if (path[0] == '@') /* an abstract name */
+			a.sun_path[0] = '\0';
+		(void)!sendto(fd, message, strlen(message), MSG_NOSIGNAL,
+			      (const struct sockaddr *)&a, len);
+	}
+	close(fd);
+}

@@ -38,4 +38,7 @@ ssize_t unix_receive(int socket, void *message, size_t size, int *fd);
 /* Sends one message and, unless it is -1, a descriptor. False if that is not possible now. */
 bool unix_send(int socket, const void *message, size_t size, int fd);
 
+/* Tells the service manager that has started us, if one has; sd_notify(3). */
+void unix_notify(const char *message);
+
 #endif /* UNIX_SOCKET_H */

@@ -31,6 +31,11 @@ install(CODE "execute_process(COMMAND \"${PROJECT_SOURCE_DIR}/scripts/measure\"
   OUTPUT_FILE \"${CMAKE_BINARY_DIR}/packaging/measured.dtsi\" COMMAND_ERROR_IS_FATAL ANY)")
 install(FILES ${CMAKE_BINARY_DIR}/packaging/measured.dtsi DESTINATION ${CMAKE_INSTALL_DATADIR}/zwinger)
 
+# A manifest as a service of systemd; the unit names where zwinger is.
+install(CODE "set(ZW_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+  configure_file(\"${CMAKE_CURRENT_LIST_DIR}/zwinger@.service.in\" \"${CMAKE_BINARY_DIR}/packaging/zwinger@.service\" @ONLY)")
+install(FILES ${CMAKE_BINARY_DIR}/packaging/zwinger@.service DESTINATION lib/systemd/system)
+
 # Debian. The component `debian` is in the package alone, `local` in an installation by hand alone.
 set(ZW_PACKAGER "Zwinger developers <zwinger@localhost>" CACHE STRING "Who answers for the Debian package")
 set(doc ${CMAKE_INSTALL_DATADIR}/doc/zwinger)

@@ -29,7 +29,8 @@ check "it needs no other package" '! grep -q "^Depends:" "$work/control"'
 for path in usr/bin/zwinger usr/libexec/zwinger/zwinger-vmm usr/share/man/man1/zwinger.1.gz \
 	usr/share/bash-completion/completions/zwinger \
 	usr/share/zsh/vendor-completions/_zwinger usr/share/fish/vendor_completions.d/zwinger.fish \
-	usr/share/man/man1/zwinger-run.1.gz usr/share/doc/zwinger/copyright usr/share/zwinger/measured.dtsi; do
+	usr/share/man/man1/zwinger-run.1.gz usr/share/doc/zwinger/copyright usr/share/zwinger/measured.dtsi \
+	usr/lib/systemd/system/zwinger@.service; do
 	check "it has /$path" 'grep -q " \./$path$" "$work/list"'
 done
 check "all of it is root's, nothing is setuid or writable by others" '! awk "\$2 != \"root/root\" || \$1 ~ /s|.......w/" "$work/list" | grep .'

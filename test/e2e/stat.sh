@@ -119,9 +119,12 @@ if [ -n "$simulated" ]; then
 	(umask 077 && echo "green elephants sing" >"$work/phrase")
 	"$simulated" --link "$work/modem" --record "$work/dialled" >"$work/modem.log" 2>&1 </dev/null &
 	wait_for '[ -e "$work/modem" ]'
-	"$zwinger" run "$work/phone.dts" --metrics "$work/metrics" >"$work/err" 2>&1 </dev/null &
+	socat -u "UNIX-RECV:$work/notify" "OPEN:$work/ready,creat" 2>/dev/null &
+	wait_for '[ -e "$work/notify" ]'
+	NOTIFY_SOCKET=$work/notify "$zwinger" run "$work/phone.dts" --metrics "$work/metrics" >"$work/err" 2>&1 </dev/null &
 	system=$!
 	if wait_for 'grep -q "ATD112" "$work/dialled" 2>/dev/null'; then
+		check "a service manager is told that it is ready" 'wait_for "grep -qx READY=1 \"$work/ready\""'
 		fetch -o "$work/page" http://zwinger/
 		check "its page has the format too" 'LC_ALL=C awk -f "$work/format.awk" "$work/page" >"$work/why" || { head -5 "$work/why"; false; }'
 		check "every process has memory" '[ "$(grep -c "^zwinger_process_private_bytes.*kind=\"\(vm\|dialler\|auditor\|display\|terminal\)\"} [1-9]" "$work/page")" = 5 ]'
