@@ -55,6 +55,7 @@ const struct option_spec run_options[] = {
 	  "Ctrl-CHAR begins a keyboard command (default: ]; 'none' for no key)" },
 	{ "name", "NAME", "what zwinger ps, stat and stop call it (default: vm-PID)" },
 	{ "metrics", "PATH", "statistics for Prometheus, by HTTP at a Unix socket" },
+	{ "test-devices", NULL, "boot Multiboot images too; port 0xf4 ends the guest" },
 	{ "timing", NULL, "say when each step of the start was reached" },
 	{ 0 },
 };
@@ -77,6 +78,7 @@ enum {
 	ESCAPE,
 	NAME,
 	METRICS,
+	TEST_DEVICES,
 	TIMING
 };
 _Static_assert(BALLOON - DISK == (int)KIND_BALLOON,
@@ -84,7 +86,7 @@ _Static_assert(BALLOON - DISK == (int)KIND_BALLOON,
 
 struct request {
 	const char *kernel, *initrd;
-	bool no_reboot, no_rng;
+	bool no_reboot, no_rng, appended;
 	const char *metrics;
 	struct guest guest;
 	struct guest_control control;
@@ -178,6 +180,7 @@ static bool set(void *state, unsigned index, const char *value)
 		r->initrd = value;
 		return true;
 	case APPEND:
+		r->appended = true;
 		return set_cmdline(value, c->cmdline);
 	case MEMORY:
 		return set_memory(value, &c->memory_size);
@@ -209,6 +212,9 @@ static bool set(void *state, unsigned index, const char *value)
 		return set_name(value);
 	case METRICS:
 		r->metrics = value;
+		return true;
+	case TEST_DEVICES:
+		r->guest.test_devices = true;
 		return true;
 	case TIMING:
 		c->flags |= VM_TIMING;
@@ -257,7 +263,9 @@ static enum status open_all(struct request *r)
 /* True if the guest is to be started again. */
 static bool reboots(const struct request *r, int status, time_t lived_s, unsigned *too_soon)
 {
-	if (status != STATUS_GUEST_RESET && status != STATUS_GUEST_CRASHED)
+	/* With test devices a status is whatever the guest has chosen. */
+	if ((status != STATUS_GUEST_RESET && status != STATUS_GUEST_CRASHED) ||
+	    r->guest.test_devices)
 		return false;
 	*too_soon = lived_s < RESET_TOO_SOON_S ? *too_soon + 1 : 0;
 	if (r->no_reboot) {
@@ -341,6 +349,9 @@ int run_main(int argc, char **argv, uint64_t started_ns)
 			"--kernel FILE is needed; on Debian the host's own is /boot/vmlinuz-*");
 		return STATUS_USAGE;
 	}
+	/* Whatever stands there is a test's argument. */
+	if (r.guest.test_devices && !r.appended)
+		r.guest.config.cmdline[0] = '\0';
 	if (!r.no_rng && !devices_add(&r.guest.devices, KIND_RNG, ""))
 		return STATUS_USAGE;
 	r.guest.config.started_ns = started_ns;

@@ -35,6 +35,11 @@ static int open_image(const char *option, const char *path)
 	return -1;
 }
 
+static const char *program(const struct guest *g)
+{
+	return g->test_devices ? "zwinger-vmm-test" : "zwinger-vmm";
+}
+
 enum status vm_open(struct guest *g, const char *kernel, const char *initrd)
 {
 	char why[256], fix[256];
@@ -56,10 +61,10 @@ enum status vm_open(struct guest *g, const char *kernel, const char *initrd)
 		log_error("%s%s%s", why, fix[0] != '\0' ? "; mend it: " : "", fix);
 		return STATUS_NO_KVM;
 	}
-	g->vmm_fd = host_open_program("zwinger-vmm");
+	g->vmm_fd = host_open_program(program(g));
 	if (g->vmm_fd == -1)
-		log_error(
-			"zwinger-vmm is not installed beside this program (see `zwinger check`)");
+		log_error("%s is not installed beside this program (see `zwinger check`)",
+			  program(g));
 	return g->vmm_fd < 0 ? STATUS_FAILED : STATUS_OK;
 }
 
@@ -84,8 +89,7 @@ static bool start_vmm(struct guest *g, struct process *p, int console, const int
 		fds[count++] = (struct spawn_fd){ sockets[i], VMM_FD_DEVICE + (int)i };
 	for (unsigned i = 0; i < more_count; i++)
 		fds[count++] = more[i];
-	ok = process_start(p, g->vmm_fd, "zwinger-vmm", fds, count, &g->config,
-			   sizeof(g->config));
+	ok = process_start(p, g->vmm_fd, program(g), fds, count, &g->config, sizeof(g->config));
 	close(null);
 	if (ok) {
 		timing_mark("VMM process executed");

@@ -9,7 +9,8 @@
 
 /* What a guest is made of. Descriptors are the caller's and stay open. */
 struct guest {
-	int vmm_fd; /* the executable */
+	bool test_devices; /* it is zwinger-vmm-test */
+	int vmm_fd;	   /* the executable */
 	int kvm_fd, kernel_fd;
 	int initrd_fd; /* -1 for none */
 	int signal_fd; /* signalfd of those that end us, SIGTSTP and SIGWINCH; they are blocked */

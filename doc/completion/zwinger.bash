@@ -63,7 +63,7 @@ _zwinger() {
 				reply="$reply --socket --rng"
 			else
 				reply="$reply --kernel --initrd --append --memory --cpus --share --no-rng --huge-pages --prefault
-					--no-reboot --escape --name --metrics --timing"
+					--no-reboot --escape --name --metrics --test-devices --timing"
 			fi
 			;;
 		esac

@@ -48,6 +48,7 @@ complete -c zwinger -n '__zwinger_is run' -l prefault -d 'allocate all guest mem
 complete -c zwinger -n '__zwinger_is run' -l no-reboot -d 'end when the guest resets'
 complete -c zwinger -n '__zwinger_is run' -l escape -x -a none -d 'the key that begins a keyboard command'
 complete -c zwinger -n '__zwinger_is run' -l name -x -d 'what ps, stat and stop call it'
+complete -c zwinger -n '__zwinger_is run' -l test-devices -d 'boot Multiboot images, end by port 0xf4'
 complete -c zwinger -n '__zwinger_is run' -l timing -d 'say when each step was reached'
 complete -c zwinger -n '__zwinger_is run' -l display -d 'of a manifest: attach this terminal'
 complete -c zwinger -n '__zwinger_is run' -l drm -d 'of a manifest: use its screen and keyboards'
