@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define PEER_MS		     5000 /* a front end reads and finishes its messages sooner */
-#define INFLIGHT_SIZE_PADDED 24u  /* as front ends send it that do not pack the structure */
+#define INFLIGHT_SIZE_PACKED 20u  /* as front ends send it that go by the specification alone */
 #define RING_INDEX_MASK	     0xffu
 
 #define FEATURES                                                                               \
@@ -645,7 +645,7 @@ static enum verdict set_config(struct backend *b, struct vhost_user_message *m)
 
 static bool inflight_valid(const struct backend *b, const struct vhost_user_message *m)
 {
-	return (m->size == VHOST_USER_INFLIGHT_SIZE || m->size == INFLIGHT_SIZE_PADDED) &&
+	return (m->size == VHOST_USER_INFLIGHT_SIZE || m->size == INFLIGHT_SIZE_PACKED) &&
 	       m->p.inflight.queue_count > 0 &&
 	       m->p.inflight.queue_count <= b->device.queue_count &&
 	       m->p.inflight.queue_size > 0 && m->p.inflight.queue_size <= VIRTQ_SIZE_MAX;

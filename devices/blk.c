@@ -4,8 +4,9 @@
  * kick made available goes to the kernel in one call, and what has completed meanwhile comes back
  * with one notification of the driver. Guest memory goes to the kernel as it is, without a copy.
  *
- * With O_DIRECT a buffer that is not aligned as the host wants it ends in an I/O error: the guest
- * is told the block size, and drivers that obey it align to it.
+ * With O_DIRECT the guest is told the host's block size, and drivers that obey it align to it. What is
+ * not aligned as the host wants it (a boot loader's buffers, say) the host refuses with EINVAL, and it
+ * is done once more by way of a buffer of ours, whole blocks at a time, while nothing else is.
  */
 #include "blk_policy.h"
 #include "bucket.h"
@@ -29,6 +30,7 @@
 #define RANGE_MAX    (1u << 22) /* sectors of one discard or write-zeroes */
 #define BLOCK_MAX    4096u	/* bytes; drivers know no larger one */
 #define ROUNDS_MAX   2u		/* of submitting and reaping, before others have their turn */
+#define DETOUR_SIZE  65536u	/* bytes; whole blocks */
 #define AT_ONCE_NS   1u
 #define RETRY_NS     1000000u
 
@@ -87,6 +89,7 @@ struct request {
 	bool sync;		  /* write-zeroes: all is done but to make it stable */
 	struct iovec iov[VIRTQ_SEGS_MAX];
 	int iov_first, iov_count;
+	struct request *next; /* that waits for the detour */
 };
 
 /* What keeps buffers in the queues; as long as it does, a kick means nothing new. */
@@ -97,8 +100,9 @@ enum wait {
 };
 
 /*
- * Invariant: a request is in the free list, or in io_uring and counted for its queue. Between two
- * events of the loop nothing waits that neither a completion nor the timer will wake.
+ * Invariant: a request is in the free list, or in io_uring or waiting for the detour and counted for
+ * its queue. Between two events of the loop nothing waits that neither a completion nor the timer
+ * will wake. While one waits for the detour nothing new is taken; while one takes it, it is alone.
  */
 static struct blk {
 	struct device *device;
@@ -107,17 +111,27 @@ static struct blk {
 	struct bucket bucket;
 	uint64_t capacity; /* bytes, a multiple of the block size */
 	uint32_t block;	   /* bytes */
-	bool read_only;
+	bool read_only, direct;
 	char serial[DEVICE_SERIAL_MAX];
 	enum wait wait;
 	unsigned first; /* the queue that is served first after a wait */
 	unsigned free_count;
-	unsigned in_flight[DEVICE_QUEUES_MAX];
+	unsigned in_flight[DEVICE_QUEUES_MAX], in_ring;
+	struct request *detours, *last_detour; /* who waits; the first one may be on its way */
+	bool on_detour;
 	bool called[DEVICE_QUEUES_MAX]; /* something was pushed and not yet told */
 	struct log_limit misframed, failed;
 	uint16_t free[REQUESTS_MAX]; /* last in, first out: few pages are ever touched */
 	struct request request[REQUESTS_MAX];
 } blk;
+
+/* Where misaligned data goes by. A write reads the blocks first that it changes. */
+static struct {
+	_Alignas(BLOCK_MAX) uint8_t bytes[DETOUR_SIZE];
+	uint64_t from;
+	uint32_t len, skip, done; /* skip: before what was asked for; done: have been written */
+	bool writing;
+} detour;
 
 static uint64_t now_ns(void)
 {
@@ -161,6 +175,12 @@ static struct io_uring_sqe *next_sqe(void)
 	return s;
 }
 
+static void count_io(struct request *r)
+{
+	blk.in_flight[r->queue]++;
+	blk.in_ring++;
+}
+
 /* Hands a request, or what is left of it, to the kernel with the next submission. */
 static void queue_io(struct request *r)
 {
@@ -191,7 +211,7 @@ static void queue_io(struct request *r)
 	}
 	s->flags |= IOSQE_FIXED_FILE;
 	io_uring_sqe_set_data(s, r);
-	blk.in_flight[r->queue]++;
+	count_io(r);
 }
 
 /* Where data that a driver has no business to offer would go. */
@@ -354,7 +374,8 @@ static void take_all(unsigned i)
 			struct request *r;
 			enum virtq_status st;
 
-			if (blk.free_count == 0 || taken == REQUESTS_MAX) {
+			if (blk.free_count == 0 || taken == REQUESTS_MAX ||
+			    blk.detours != NULL) {
 				blk.wait = WAIT_SLOT;
 				break;
 			}
@@ -402,17 +423,153 @@ static void unsupported(struct request *r)
 	finish(r, r->type == T_DISCARD ? S_OK : S_UNSUPP, 0);
 }
 
+/* So much of a request has been moved. */
+static void advance(struct request *r, uint64_t len)
+{
+	r->at += len;
+	r->left -= len;
+	while (len > 0) {
+		struct iovec *v = &r->iov[r->iov_first];
+		size_t n = v->iov_len < len ? v->iov_len : (size_t)len;
+
+		v->iov_base = (uint8_t *)v->iov_base + n;
+		v->iov_len -= n;
+		len -= n;
+		if (v->iov_len == 0)
+			r->iov_first++;
+	}
+}
+
+/* The blocks around what is left of the request, as many as there is room for. */
+static void next_detour(struct request *r)
+{
+	/* No host wants more than 4096, and not every one says what it wants. */
+	uint64_t block = blk.capacity % BLOCK_MAX == 0 ? BLOCK_MAX : blk.block;
+
+	detour.from = r->at - r->at % block;
+	detour.skip = (uint32_t)(r->at - detour.from);
+	detour.len = DETOUR_SIZE;
+	if (r->left < DETOUR_SIZE - detour.skip)
+		detour.len = (uint32_t)((detour.skip + r->left + block - 1) / block * block);
+	detour.done = 0;
+	detour.writing = false;
+}
+
+static void queue_detour(struct request *r)
+{
+	struct io_uring_sqe *s = next_sqe();
+
+	if (detour.writing) {
+		io_uring_prep_write(s, 0, detour.bytes + detour.done, detour.len - detour.done,
+				    detour.from + detour.done);
+		s->rw_flags = write_through() ? RWF_DSYNC : 0;
+	} else {
+		io_uring_prep_read(s, 0, detour.bytes, detour.len, detour.from);
+	}
+	s->flags |= IOSQE_FIXED_FILE;
+	io_uring_sqe_set_data(s, r);
+	count_io(r);
+}
+
+/* The first who waits sets out once the kernel has nothing else of ours. */
+static void set_out(void)
+{
+	if (blk.detours == NULL || blk.on_detour || blk.in_ring > 0)
+		return;
+	blk.on_detour = true;
+	blk.in_flight[blk.detours->queue]--; /* and is counted anew */
+	next_detour(blk.detours);
+	queue_detour(blk.detours);
+}
+
+static void wait_for_detour(struct request *r)
+{
+	r->next = NULL;
+	if (blk.detours == NULL)
+		blk.detours = r;
+	else
+		blk.last_detour->next = r;
+	blk.last_detour = r;
+	blk.in_flight[r->queue]++;
+}
+
+/* Between the blocks that were read and the request's own buffers. */
+static uint64_t exchange(const struct request *r, uint32_t len)
+{
+	uint64_t all = len - detour.skip < r->left ? len - detour.skip : r->left;
+	uint8_t *at = detour.bytes + detour.skip;
+	uint64_t left = all;
+
+	for (int i = r->iov_first; left > 0; i++) {
+		const struct iovec *v = &r->iov[i];
+		size_t n = v->iov_len < left ? v->iov_len : (size_t)left;
+
+		if (r->type == T_IN)
+			memcpy(v->iov_base, at, n);
+		else
+			memcpy(at, v->iov_base, n);
+		at += n;
+		left -= n;
+	}
+	return all;
+}
+
+/* A step of the detour is done; false if the request is not at its end. */
+static bool detoured(struct request *r, uint32_t result)
+{
+	if (detour.writing) {
+		detour.done += result;
+	} else if (r->type == T_IN) {
+		advance(r, exchange(r, result));
+	} else {
+		(void)exchange(r, detour.len);
+		detour.writing = true;
+	}
+	if (detour.writing && detour.done == detour.len) {
+		uint64_t all = detour.len - detour.skip;
+
+		advance(r, all < r->left ? all : r->left);
+		detour.writing = false;
+	}
+	if (r->left == 0)
+		return true;
+	if (!detour.writing)
+		next_detour(r);
+	queue_detour(r);
+	return false;
+}
+
+/* Answers; whoever waits for the detour may be next. */
+static void end(struct request *r, uint8_t status, uint32_t data)
+{
+	if (blk.on_detour && r == blk.detours) {
+		blk.detours = r->next;
+		blk.on_detour = false;
+	}
+	finish(r, status, data);
+}
+
 /* One completion: the end of a request, or a part of it. */
 static void complete(struct request *r, int result)
 {
 	bool moves = r->type == T_IN || r->type == T_OUT;
 	bool ranged = r->type == T_DISCARD || r->type == T_WRITE_ZEROES;
+	bool detours = blk.on_detour && r == blk.detours;
 
 	blk.in_flight[r->queue]--;
+	blk.in_ring--;
 	if (result == -EINTR || result == -EAGAIN) {
-		queue_io(r);
+		(detours ? queue_detour : queue_io)(r);
 		return;
 	}
+	if (result == -EINVAL && moves && blk.direct && !detours) {
+		wait_for_detour(r);
+		return;
+	}
+	/* Nothing of what was asked for, or not all that is about to be written again. */
+	if (detours && result >= 0 && !detour.writing &&
+	    (uint32_t)result < (r->type == T_IN ? detour.skip + 1 : detour.len))
+		result = 0;
 	/* A block device says EINVAL where its own blocks are larger than ours. */
 	if ((result == -EOPNOTSUPP || result == -EINVAL) && ranged && !r->sync) {
 		unsupported(r);
@@ -423,18 +580,13 @@ static void complete(struct request *r, int result)
 			  (unsigned long long)r->at,
 			  result < 0 ? strerrordesc_np(-result)
 				     : "the file has become shorter");
-		finish(r, S_IOERR, 0);
+		end(r, S_IOERR, 0);
 		return;
 	}
-	if (moves && (uint64_t)result < r->left) {
-		uint64_t skip = (uint64_t)result;
-
-		r->at += skip;
-		r->left -= skip;
-		while (skip >= r->iov[r->iov_first].iov_len)
-			skip -= r->iov[r->iov_first++].iov_len;
-		r->iov[r->iov_first].iov_base = (uint8_t *)r->iov[r->iov_first].iov_base + skip;
-		r->iov[r->iov_first].iov_len -= skip;
+	if (detours && !detoured(r, (uint32_t)result))
+		return;
+	if (moves && !detours && (uint64_t)result < r->left) {
+		advance(r, (uint64_t)result);
 		queue_io(r);
 		return;
 	}
@@ -443,7 +595,7 @@ static void complete(struct request *r, int result)
 		queue_io(r);
 		return;
 	}
-	finish(r, S_OK, r->type == T_IN ? (uint32_t)r->total : 0);
+	end(r, S_OK, r->type == T_IN ? (uint32_t)r->total : 0);
 }
 
 /* Everything that has completed; true if there was something. */
@@ -458,6 +610,7 @@ static bool reap(void)
 		seen++;
 	}
 	io_uring_cq_advance(&blk.ring, seen);
+	set_out();
 	return seen > 0;
 }
 
@@ -482,7 +635,7 @@ static void settle(void)
 		blk.called[i] = false;
 		device_call(blk.device, i);
 	}
-	if (blk.wait == WAIT_SLOT && blk.free_count > 0)
+	if (blk.wait == WAIT_SLOT && blk.free_count > 0 && blk.detours == NULL)
 		loop_timer_set(&blk.rested, AT_ONCE_NS);
 }
 
@@ -611,8 +764,9 @@ static enum status blk_open(struct device *d, const struct device_config *c)
 	memset(&blk, 0, offsetof(struct blk, request)); /* whose pages nobody has touched yet */
 	blk.device = d;
 	blk.read_only = (c->flags & DEVICE_READ_ONLY) != 0;
+	blk.direct = (c->flags & DEVICE_DIRECT) != 0;
 	memcpy(blk.serial, c->u.blk.serial, sizeof(blk.serial));
-	if (!measure(DEVICE_FD_BACKEND, (c->flags & DEVICE_DIRECT) != 0)) {
+	if (!measure(DEVICE_FD_BACKEND, blk.direct)) {
 		log_error(
 			"the disk is no file or block device with blocks of 512 to 4096 bytes");
 		return STATUS_NO_FILE;

@@ -302,6 +302,7 @@ enum status backing_open(struct backing *b)
 	int readable;
 
 	b->vm.virtio_id = served[b->kind].virtio_id;
+	b->vm.boot_index = (uint32_t)b->spec->bootindex;
 	b->config.version = DEVICE_CONFIG_VERSION;
 	b->config.rate =
 		(struct device_rate){ .bytes = b->spec->rate, .operations = b->spec->ops };

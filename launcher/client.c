@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -119,6 +120,16 @@ bool client_ask(int system, enum control_question q, char *answer, size_t size)
 /* Whatever the display left behind: the ordinary screen, a cursor, no attributes. */
 static const char tidy[] = "\033[?1049l\033[?25h\033[?2004l\033[0m\r\n";
 
+/* The terminal of stdin, which a shell may have opened for reading alone ("<TTY"). */
+static int open_terminal(void)
+{
+	int flags = fcntl(STDIN_FILENO, F_GETFL);
+
+	if (flags >= 0 && (flags & O_ACCMODE) == O_RDWR)
+		return STDIN_FILENO;
+	return open("/proc/self/fd/0", O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
 bool client_attach(int system)
 {
 	struct termios before;
@@ -127,9 +138,15 @@ bool client_attach(int system)
 	bool detached = false;
 	char text[256];
 	ssize_t n = 0;
+	int tty;
 
 	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &before) < 0) {
 		log_error("this is no terminal; the display needs one");
+		return false;
+	}
+	tty = open_terminal();
+	if (tty < 0) {
+		log_error("the display cannot write to this terminal: %s", strerror(errno));
 		return false;
 	}
 	sigemptyset(&set);
@@ -139,7 +156,7 @@ bool client_attach(int system)
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	p[1].fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (p[1].fd < 0 || !say(system, CONTROL_ATTACH, STDIN_FILENO))
+	if (p[1].fd < 0 || !say(system, CONTROL_ATTACH, tty))
 		return false;
 	while (!detached) {
 		struct signalfd_siginfo s;
@@ -162,6 +179,8 @@ bool client_attach(int system)
 			break;
 	}
 	close(p[1].fd);
+	if (tty != STDIN_FILENO)
+		close(tty);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	if (n <= 1)

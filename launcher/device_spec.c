@@ -5,6 +5,7 @@
 #include "log.h"
 #include "number.h"
 #include "options.h"
+#include "vm_config.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -44,6 +45,8 @@ static const struct key {
 	{ "readonly", ON(DISK), FLAG, AT(readonly), 0, 0, "file", "" },
 	{ "readonly", ON(SHARE), FLAG, AT(readonly), 0, 0, "path", "" },
 	{ "direct", ON(DISK), FLAG, AT(direct), 0, 0, "file", "" },
+	{ "bootindex", ON(DISK), NUMBER, AT(bootindex), 1, VM_DEVICES_MAX, NULL,
+	  "a number from 1 to 16, of which 1 is tried first" },
 	{ "tap", ON(NET), TEXT, AT(tap), 1, 15, NULL, "a name of up to 15 characters" },
 	{ "fd", ON(NET), NUMBER, AT(fd), 3, 65535, NULL, "a number from 3 to 65535" },
 	{ "passt", ON(NET), FLAG, AT(passt), 0, 0, NULL, "" },

@@ -24,7 +24,7 @@ enum device_kind {
 struct device_spec {
 	const char *file, *socket, *serial, *tap, *name, *path, *tag;
 	bool raw, readonly, direct, passt, hvc;
-	uint64_t queues, rate, ops, fd, mtu, cid, size;
+	uint64_t queues, rate, ops, fd, mtu, cid, size, bootindex;
 	uint8_t mac[6];
 	char ports[256]; /* TCP, "8080:80,2222:22" */
 	char *copy; /* of the option's text, where all texts are; whoever has the spec frees it */

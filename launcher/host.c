@@ -189,6 +189,7 @@ int host_open_program(const char *name)
 	/* Installed; in a build tree. Never by a search path or the environment. */
 	static const char *const place[] = { ZW_LIBEXEC_FROM_BIN,
 					     "../vmm",
+					     "../vmm/firmware",
 					     "../devices",
 					     "../devices/terminal",
 					     "../critical/audit",
@@ -197,7 +198,10 @@ int host_open_program(const char *name)
 					     "../critical/showpay",
 					     "../critical/auth",
 					     "../critical/storage",
-					     "audit" };
+					     "audit",
+					     "verify",
+					     "store",
+					     "../bench" };
 	char self[4096], path[4200];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;

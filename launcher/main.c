@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* zwinger: the command line. Finds the command and hands over. */
+#include "bench_command.h"
 #include "check.h"
 #include "device_command.h"
 #include "log.h"
@@ -10,21 +11,24 @@
 #include "status.h"
 #include "system_command.h"
 #include "timing.h"
+#include "tool_command.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char *const commands[] = { "run",	 "show",  "ps",	    "stop", "display", "stat",
-					"audit", "check", "device", "help", NULL };
+static const char *const commands[] = { "run",	  "show",  "ps",     "stop",  "display",
+					"stat",	  "audit", "verify", "store", "check",
+					"device", "bench", "help",   NULL };
 
 static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } mains[] = {
 	{ "run", system_main }, /* of a manifest; with options only it is run_main() */
-	{ "show", show_main },	     { "ps", ps_main },	      { "stop", stop_main },
-	{ "display", display_main }, { "audit", audit_main }, { "check", check_main },
-	{ "device", device_main },   { "stat", stat_main },
+	{ "show", show_main },	     { "ps", ps_main },		{ "stop", stop_main },
+	{ "display", display_main }, { "audit", audit_main },	{ "check", check_main },
+	{ "device", device_main },   { "verify", verify_main }, { "store", store_main },
+	{ "bench", bench_main },     { "stat", stat_main },
 };
 
 static int print_help(void)
@@ -38,8 +42,11 @@ static int print_help(void)
 	     "  display attaches this terminal to the trusted display of a running system\n"
 	     "  stat    shows what a running system does: exits, queues, channels, memory\n"
 	     "  audit   the log of what passed: zwinger audit show|follow|verify\n"
+	     "  verify  is a receipt genuine, and for this order? zwinger verify RECEIPT --key FILE\n"
+	     "  store   keys and backups of a secure storage: zwinger store show|key|backup|restore\n"
 	     "  check   says what this host can do, and how to mend what it cannot\n"
 	     "  device  serves one device to any vhost-user front end\n"
+	     "  bench   what exits, boots, channels, memory and I/O cost on this host\n"
 	     "  help    this text; zwinger help COMMAND or zwinger COMMAND --help tells more\n\n"
 	     "  --version\n\nThe manual is zwinger(1).");
 	return STATUS_OK;

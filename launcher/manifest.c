@@ -51,9 +51,10 @@ struct entries {
 	struct entry entry[MANIFEST_PROCESSES];
 };
 
-const char *manifest_program(enum manifest_kind k)
+const char *manifest_program(const struct manifest_process *p)
 {
-	return kinds[k].program;
+	return p->kind == MANIFEST_VM && p->vm.firmware[0] != '\0' ? "zwinger-vmm-firmware"
+								   : kinds[p->kind].program;
 }
 
 const struct manifest_binary *manifest_binary(const struct manifest *m, const char *program)
@@ -88,7 +89,7 @@ unsigned manifest_programs(const struct manifest_process *p,
 	};
 	unsigned n = 0;
 
-	list[n++] = manifest_program(p->kind);
+	list[n++] = manifest_program(p);
 	if (p->kind != MANIFEST_VM)
 		return n;
 	if (!p->vm.no_rng)
@@ -212,7 +213,7 @@ static void set_defaults(struct manifest_process *p)
 {
 	switch (p->kind) {
 	case MANIFEST_VM:
-		strcpy(p->vm.cmdline, "console=ttyS0");
+		strcpy(p->vm.cmdline, MANIFEST_CMDLINE);
 		p->vm.memory_size = 512ull << 20;
 		p->vm.cpu_count = 1;
 		break;

@@ -16,6 +16,7 @@
 #define MANIFEST_CHANNELS  32
 #define MANIFEST_BINARIES  32
 #define MANIFEST_PATH	   256 /* bytes with the final NUL */
+#define MANIFEST_CMDLINE   "console=ttyS0"
 #define MANIFEST_INPUTS	   8
 #define MANIFEST_DEVICES   VM_DEVICES_MAX
 
@@ -38,7 +39,8 @@ struct manifest_device {
 };
 
 struct manifest_vm {
-	char kernel[MANIFEST_PATH], initrd[MANIFEST_PATH]; /* initrd "": none */
+	char kernel[MANIFEST_PATH], initrd[MANIFEST_PATH]; /* "": none */
+	char firmware[MANIFEST_PATH]; /* "seabios" or a path; "": there is a kernel */
 	char cmdline[VM_CMDLINE_MAX];
 	uint64_t memory_size; /* bytes */
 	uint32_t cpu_count;
@@ -120,8 +122,8 @@ bool manifest_read(struct manifest *m, const char *path) __attribute__((warn_unu
 bool manifest_parse(struct manifest *m, const void *fdt, size_t size)
 	__attribute__((warn_unused_result));
 
-/* The executable of a kind: "zwinger-dialler". */
-const char *manifest_program(enum manifest_kind k);
+/* The executable of a process: "zwinger-dialler". */
+const char *manifest_program(const struct manifest_process *p);
 
 /* As a manifest says it: "dialler", "messages", "full". */
 const char *manifest_kind_name(enum manifest_kind k);

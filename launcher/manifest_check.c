@@ -297,12 +297,34 @@ static bool check_dialler(const struct manifest_process *p)
 	return true;
 }
 
+/* A kernel with what belongs to it, or firmware, which finds its own. */
+static bool check_software(const struct manifest_vm *vm, const char *path)
+{
+	const char *extra = vm->kernel[0] != '\0'			 ? "kernel"
+			    : vm->initrd[0] != '\0'			 ? "initrd"
+			    : strcmp(vm->cmdline, MANIFEST_CMDLINE) != 0 ? "cmdline"
+									 : NULL;
+
+	if (vm->firmware[0] == '\0')
+		return vm->kernel[0] != '\0' ||
+		       refuse(path, "kernel",
+			      "is missing; it is a file; or let firmware = \"seabios\" boot a "
+			      "disk");
+	if (extra != NULL)
+		return refuse(path, extra, "does not go with firmware, which finds its own");
+	if (strcmp(vm->firmware, "seabios") != 0 && strchr(vm->firmware, '/') == NULL)
+		return refuse(path, "firmware", "is neither \"seabios\" nor a path with a '/'");
+	return true;
+}
+
 static bool check_process(const struct manifest_process *p)
 {
 	const char *path = process_path(p);
 
 	switch (p->kind) {
 	case MANIFEST_VM:
+		if (!check_software(&p->vm, path))
+			return false;
 		if (p->vm.memory_size % (2u << 20) != 0)
 			return refuse(path, "memory", "is not a multiple of 2M");
 		return true;

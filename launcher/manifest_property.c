@@ -87,8 +87,9 @@ static const struct property {
 	{ "after", PROCESSES, OTHERS, 0, 0, 0 },
 	{ "restart", PROCESSES & ~ON(VM), FLAG, AT(restart), 0, 0 },
 
-	{ "kernel", NEEDED | ON(VM), TEXT, AT(vm.kernel), PATH },
+	{ "kernel", ON(VM), TEXT, AT(vm.kernel), PATH },
 	{ "initrd", ON(VM), TEXT, AT(vm.initrd), PATH },
+	{ "firmware", ON(VM), TEXT, AT(vm.firmware), PATH },
 	{ "cmdline", ON(VM), TEXT, AT(vm.cmdline), 0, VM_CMDLINE_MAX - 1 },
 	{ "memory", ON(VM), SIZE, AT(vm.memory_size), VM_MEMORY_MIN, 1ull << 40 },
 	{ "cpus", ON(VM), NUMBER, AT(vm.cpu_count), 1, VM_CPUS_MAX },

@@ -32,11 +32,13 @@ const struct option_spec run_options[] = {
 	{ "kernel", "FILE",
 	  "the kernel: a bzImage as the distribution ships it, or an ELF vmlinux" },
 	{ "initrd", "FILE", "its initial RAM disk" },
+	{ "firmware", "seabios|FILE",
+	  "instead of a kernel: a PC's BIOS, which boots the first disk" },
 	{ "append", "TEXT", "its whole command line (default: " DEFAULT_CMDLINE ")" },
 	{ "memory", "SIZE", "guest memory, with K, M, G or T (default: 512M; at least 64M)" },
 	{ "cpus", "N", "virtual processors, 1 to 64 (default: 1)" },
 	{ "disk", "FILE[,KEY=VALUE]...",
-	  "a disk: file=PATH,readonly,direct,serial=TEXT,queues=N,rate=BYTES,ops=N; or socket=PATH" },
+	  "a disk: file=PATH,readonly,direct,serial=TEXT,queues=N,rate=BYTES,ops=N; or socket=PATH; bootindex=N" },
 	{ "net", "tap=NAME[,...]",
 	  "a network card: tap=NAME, fd=N or passt,port=HOST:GUEST; mac=,mtu=,queues=,rate=,ops=" },
 	{ "console", "name=NAME,socket=PATH",
@@ -53,6 +55,7 @@ const struct option_spec run_options[] = {
 	{ "no-reboot", NULL, "end when the guest resets, instead of starting it again" },
 	{ "escape", "CHAR",
 	  "Ctrl-CHAR begins a keyboard command (default: ]; 'none' for no key)" },
+	{ "firmware-debug", NULL, "log what the firmware tells its developers" },
 	{ "name", "NAME", "what zwinger ps, stat and stop call it (default: vm-PID)" },
 	{ "metrics", "PATH", "statistics for Prometheus, by HTTP at a Unix socket" },
 	{ "test-devices", NULL, "boot Multiboot images too; port 0xf4 ends the guest" },
@@ -62,6 +65,7 @@ const struct option_spec run_options[] = {
 enum {
 	KERNEL,
 	INITRD,
+	FIRMWARE,
 	APPEND,
 	MEMORY,
 	CPUS,
@@ -76,6 +80,7 @@ enum {
 	PREFAULT,
 	NO_REBOOT,
 	ESCAPE,
+	FIRMWARE_DEBUG,
 	NAME,
 	METRICS,
 	TEST_DEVICES,
@@ -85,8 +90,9 @@ _Static_assert(BALLOON - DISK == (int)KIND_BALLOON,
 	       "the options of devices are in the order of their kinds");
 
 struct request {
-	const char *kernel, *initrd;
-	bool no_reboot, no_rng, appended;
+	struct vm_software software;
+	bool append;
+	bool no_reboot, no_rng;
 	const char *metrics;
 	struct guest guest;
 	struct guest_control control;
@@ -174,13 +180,16 @@ static bool set(void *state, unsigned index, const char *value)
 
 	switch (index) {
 	case KERNEL:
-		r->kernel = value;
+		r->software.kernel = value;
 		return true;
 	case INITRD:
-		r->initrd = value;
+		r->software.initrd = value;
+		return true;
+	case FIRMWARE:
+		r->software.firmware = value;
 		return true;
 	case APPEND:
-		r->appended = true;
+		r->append = true;
 		return set_cmdline(value, c->cmdline);
 	case MEMORY:
 		return set_memory(value, &c->memory_size);
@@ -214,7 +223,10 @@ static bool set(void *state, unsigned index, const char *value)
 		r->metrics = value;
 		return true;
 	case TEST_DEVICES:
-		r->guest.test_devices = true;
+		r->software.test_devices = true;
+		return true;
+	case FIRMWARE_DEBUG:
+		c->flags |= VM_FIRMWARE_DEBUG;
 		return true;
 	case TIMING:
 		c->flags |= VM_TIMING;
@@ -241,7 +253,7 @@ int run_open_signals(void)
 
 static enum status open_all(struct request *r)
 {
-	enum status st = vm_open(&r->guest, r->kernel, r->initrd);
+	enum status st = vm_open(&r->guest, &r->software);
 
 	if (st != STATUS_OK)
 		return st;
@@ -265,7 +277,7 @@ static bool reboots(const struct request *r, int status, time_t lived_s, unsigne
 {
 	/* With test devices a status is whatever the guest has chosen. */
 	if ((status != STATUS_GUEST_RESET && status != STATUS_GUEST_CRASHED) ||
-	    r->guest.test_devices)
+	    r->software.test_devices)
 		return false;
 	*too_soon = lived_s < RESET_TOO_SOON_S ? *too_soon + 1 : 0;
 	if (r->no_reboot) {
@@ -312,13 +324,38 @@ static int run(struct request *r)
 	return status;
 }
 
+/* A kernel with what belongs to it, or firmware, which finds its own. */
+static bool software_complete(const struct request *r)
+{
+	const struct vm_software *s = &r->software;
+
+	if (s->kernel == NULL && s->firmware == NULL)
+		log_error(
+			"--kernel FILE is needed; on Debian the host's own is /boot/vmlinuz-*. Or "
+			"--firmware seabios boots a disk");
+	else if (s->firmware != NULL && (s->kernel != NULL || s->initrd != NULL || r->append))
+		log_error(
+			"--%s does not go with --firmware: the guest's own boot loader has its own",
+			s->kernel != NULL   ? "kernel"
+			: s->initrd != NULL ? "initrd"
+					    : "append");
+	else if (s->firmware != NULL && s->test_devices)
+		log_error("--test-devices does not go with --firmware");
+	else if (s->firmware == NULL && (r->guest.config.flags & VM_FIRMWARE_DEBUG))
+		log_error("--firmware-debug goes only with --firmware");
+	else
+		return true;
+	return false;
+}
+
 static void print_usage(void)
 {
-	puts("usage: zwinger run --kernel FILE [OPTION]...\n\n"
+	puts("usage: zwinger run --kernel FILE [OPTION]...\n"
+	     "       zwinger run --firmware seabios --disk FILE [OPTION]...\n\n"
 	     "Runs a virtual machine; its serial console is this terminal.\n");
 	options_print(run_options);
 	puts("\nExit status: 0 the guest powered off; 1 the host failed; 2 wrong usage; 3 no such file;\n"
-	     "4 bad kernel image; 5 does not fit; 6 no KVM; 10 guest reset and 11 guest crashed (with\n"
+	     "4 bad kernel image; 5 does not fit; 6 no KVM; 7 no disk could be booted; 10 guest reset and 11 guest crashed (with\n"
 	     "--no-reboot); 12 KVM cannot go on; 13 a process was killed; 128+n ended by signal n.");
 }
 
@@ -344,13 +381,10 @@ int run_main(int argc, char **argv, uint64_t started_ns)
 	case OPTIONS_OK:
 		break;
 	}
-	if (r.kernel == NULL) {
-		log_error(
-			"--kernel FILE is needed; on Debian the host's own is /boot/vmlinuz-*");
+	if (!software_complete(&r))
 		return STATUS_USAGE;
-	}
 	/* Whatever stands there is a test's argument. */
-	if (r.guest.test_devices && !r.appended)
+	if (r.software.test_devices && !r.append)
 		r.guest.config.cmdline[0] = '\0';
 	if (!r.no_rng && !devices_add(&r.guest.devices, KIND_RNG, ""))
 		return STATUS_USAGE;

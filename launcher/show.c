@@ -65,7 +65,9 @@ static void print_holdings(const struct manifest_process *p)
 		      (unsigned long long)p->vm.memory_size >> 20);
 		thing(&column, "  holds", "%u CPU%s", p->vm.cpu_count,
 		      p->vm.cpu_count > 1 ? "s" : "");
-		thing(&column, "  holds", "kernel %s", p->vm.kernel);
+		thing(&column, "  holds", "%s %s",
+		      p->vm.firmware[0] != '\0' ? "firmware" : "kernel",
+		      p->vm.firmware[0] != '\0' ? p->vm.firmware : p->vm.kernel);
 		if (p->vm.initrd[0] != '\0')
 			thing(&column, "  holds", "initrd %s", p->vm.initrd);
 		for (unsigned i = 0; i < p->vm.device_count; i++)

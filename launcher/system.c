@@ -123,7 +123,10 @@ static enum status open_guest(struct system *s, struct member *m)
 				return STATUS_USAGE;
 	if (!vm->no_rng && !devices_add(&g->devices, KIND_RNG, ""))
 		return STATUS_USAGE;
-	return vm_open(g, vm->kernel, vm->initrd[0] != '\0' ? vm->initrd : NULL);
+	return vm_open(g, &(struct vm_software){
+				  .kernel = vm->kernel,
+				  .initrd = vm->initrd[0] != '\0' ? vm->initrd : NULL,
+				  .firmware = vm->firmware[0] != '\0' ? vm->firmware : NULL });
 }
 
 static enum status open_member(struct system *s, struct member *m)
@@ -131,10 +134,9 @@ static enum status open_member(struct system *s, struct member *m)
 	m->process.who = m->is->name;
 	if (m->is->kind == MANIFEST_VM)
 		return s->played ? STATUS_OK : open_guest(s, m);
-	m->exe = host_open_program(manifest_program(m->is->kind));
+	m->exe = host_open_program(manifest_program(m->is));
 	if (m->exe < 0) {
-		log_error("%s: %s cannot be started", m->is->name,
-			  manifest_program(m->is->kind));
+		log_error("%s: %s cannot be started", m->is->name, manifest_program(m->is));
 		return STATUS_FAILED;
 	}
 	return grant_open(s, m);
@@ -248,7 +250,7 @@ static bool start_member(struct system *s, struct member *m)
 			close(nobody[0]);
 	} else {
 		grant_critical(s, m, &g);
-		ok = process_start(&m->process, m->exe, manifest_program(m->is->kind), g.fds,
+		ok = process_start(&m->process, m->exe, manifest_program(m->is), g.fds,
 				   g.fd_count, &g.config, sizeof(g.config));
 		explicit_bzero(&g, sizeof(g));
 	}

@@ -35,24 +35,47 @@ static int open_image(const char *option, const char *path)
 	return -1;
 }
 
-static const char *program(const struct guest *g)
+/* Debian's build for a machine without a chipset; doc/firmware.md */
+#define SEABIOS	       "/usr/share/seabios/bios-microvm.bin"
+#define NOT_A_FIRMWARE "--firmware: '%s' is neither 'seabios' nor a path with a '/'"
+
+static enum status open_firmware(struct guest *g, const char *name)
 {
-	return g->test_devices ? "zwinger-vmm-test" : "zwinger-vmm";
+	bool debian = strcmp(name, "seabios") == 0;
+
+	if (!debian && strchr(name, '/') == NULL) {
+		log_error(NOT_A_FIRMWARE, name);
+		return STATUS_USAGE;
+	}
+	if (debian && access(SEABIOS, F_OK) < 0) {
+		log_error("--firmware: " SEABIOS " is missing; mend it: apt-get install "
+			  "seabios, or name its file");
+		return STATUS_NO_FILE;
+	}
+	g->vmm = VM_FIRMWARE;
+	g->kernel_fd = open_image("firmware", debian ? SEABIOS : name);
+	return g->kernel_fd < 0 ? STATUS_NO_FILE : STATUS_OK;
 }
 
-enum status vm_open(struct guest *g, const char *kernel, const char *initrd)
+static enum status open_kernel(struct guest *g, const struct vm_software *s)
+{
+	g->vmm = s->test_devices ? VM_TESTING : VM_DIRECT;
+	g->kernel_fd = open_image("kernel", s->kernel);
+	if (g->kernel_fd < 0)
+		return STATUS_NO_FILE;
+	if (s->initrd != NULL)
+		g->initrd_fd = open_image("initrd", s->initrd);
+	return s->initrd != NULL && g->initrd_fd < 0 ? STATUS_NO_FILE : STATUS_OK;
+}
+
+enum status vm_open(struct guest *g, const struct vm_software *s)
 {
 	char why[256], fix[256];
 	enum status status;
 
-	g->kernel_fd = open_image("kernel", kernel);
-	if (g->kernel_fd < 0)
-		return STATUS_NO_FILE;
-	if (initrd != NULL) {
-		g->initrd_fd = open_image("initrd", initrd);
-		if (g->initrd_fd < 0)
-			return STATUS_NO_FILE;
-	}
+	status = s->firmware != NULL ? open_firmware(g, s->firmware) : open_kernel(g, s);
+	if (status != STATUS_OK)
+		return status;
 	status = devices_open(&g->devices, g->config.cpu_count);
 	if (status != STATUS_OK)
 		return status;
@@ -61,10 +84,10 @@ enum status vm_open(struct guest *g, const char *kernel, const char *initrd)
 		log_error("%s%s%s", why, fix[0] != '\0' ? "; mend it: " : "", fix);
 		return STATUS_NO_KVM;
 	}
-	g->vmm_fd = host_open_program(program(g));
+	g->vmm_fd = host_open_program(g->vmm);
 	if (g->vmm_fd == -1)
 		log_error("%s is not installed beside this program (see `zwinger check`)",
-			  program(g));
+			  g->vmm);
 	return g->vmm_fd < 0 ? STATUS_FAILED : STATUS_OK;
 }
 
@@ -89,7 +112,7 @@ static bool start_vmm(struct guest *g, struct process *p, int console, const int
 		fds[count++] = (struct spawn_fd){ sockets[i], VMM_FD_DEVICE + (int)i };
 	for (unsigned i = 0; i < more_count; i++)
 		fds[count++] = more[i];
-	ok = process_start(p, g->vmm_fd, program(g), fds, count, &g->config, sizeof(g->config));
+	ok = process_start(p, g->vmm_fd, g->vmm, fds, count, &g->config, sizeof(g->config));
 	close(null);
 	if (ok) {
 		timing_mark("VMM process executed");

@@ -7,12 +7,17 @@
 
 #define VM_MORE_FDS 16
 
+/* The program that boots a kernel directly, and the one that lets firmware boot a disk. */
+#define VM_DIRECT   "zwinger-vmm"
+#define VM_FIRMWARE "zwinger-vmm-firmware"
+#define VM_TESTING  "zwinger-vmm-test" /* --test-devices */
+
 /* What a guest is made of. Descriptors are the caller's and stay open. */
 struct guest {
-	bool test_devices; /* it is zwinger-vmm-test */
-	int vmm_fd;	   /* the executable */
-	int kvm_fd, kernel_fd;
-	int initrd_fd; /* -1 for none */
+	int vmm_fd;	       /* the executable */
+	const char *vmm;       /* its name: VM_DIRECT or one of the others */
+	int kvm_fd, kernel_fd; /* of the kernel, or of the firmware */
+	int initrd_fd;	       /* -1 for none */
 	int signal_fd; /* signalfd of those that end us, SIGTSTP and SIGWINCH; they are blocked */
 	int escape;    /* the byte that begins a command on the keyboard; -1 for none */
 	struct vm_config config; /* without its devices */
@@ -21,11 +26,18 @@ struct guest {
 	int counters[1 + VM_CPUS_MAX];
 };
 
+/* What boots it: a kernel, with or without (NULL) an initrd; or firmware and nothing else. */
+struct vm_software {
+	const char *kernel, *initrd;
+	const char *firmware; /* "seabios", a path, or NULL */
+	bool test_devices;    /* it is, or may be, an image of kvm-unit-tests */
+};
+
 /*
- * Opens the kernel, the initrd (NULL: none), /dev/kvm, the executable, and what stands behind the
- * devices. What is not STATUS_OK has been logged.
+ * Opens the software, /dev/kvm, the executable, and what stands behind the devices. What is not
+ * STATUS_OK has been logged.
  */
-enum status vm_open(struct guest *g, const char *kernel, const char *initrd);
+enum status vm_open(struct guest *g, const struct vm_software *s);
 
 /*
  * Starts the devices first, so that nobody waits for one that cannot be started, then the VMM

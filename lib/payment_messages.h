@@ -44,7 +44,7 @@ enum payment_type {
 	/* storage -> showpay: bytes are a struct payment_reserved. Or value 1: it cannot sign now. */
 	PAYMENT_RESERVED = 7 | CHAN_DECISION,
 	/* storage -> showpay, after the text; value: its length; bytes are a struct payment_signatures.
-	 * To PAYMENT_RECEIPT the same, with id of that; value 0: there is none. */
+	 * To PAYMENT_RECEIPT the same, text and all, with the id of that question; value 0: there is none. */
 	PAYMENT_SIGNED = 8 | CHAN_DECISION,
 	PAYMENT_RECEIPT =
 		9 | CHAN_DECISION, /* showpay -> storage: the last receipt, once more */

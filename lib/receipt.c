@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define TITLE	     "zwinger receipt 1\n"
+#define KEYS_TITLE   "zwinger keys 1\n"
 #define SIGNATURE    "Signature: "
 #define CONFIRMATION "Confirmation: "
 #define DIGITS	     (2 * sizeof(((struct payment_signatures *)NULL)->signature))
@@ -92,13 +93,13 @@ size_t receipt_confirmed(const char *text, size_t len, const char nonce[PAYMENT_
 	return o.len;
 }
 
-static void put_signature(struct output *o, const char *label, const uint8_t signature[64])
+static void put_hex(struct output *o, const char *label, const uint8_t *bytes, size_t size)
 {
 	char digits[DIGITS];
 
-	receipt_hex(signature, 64, digits);
+	receipt_hex(bytes, size, digits);
 	put(o, label, strlen(label));
-	put(o, digits, sizeof(digits));
+	put(o, digits, 2 * size);
 	put(o, "\n", 1);
 }
 
@@ -110,8 +111,8 @@ size_t receipt_format(const struct payment_signatures *s, const char *text, size
 	BUG_ON(len >= PAYMENT_TEXT_MAX);
 	put(&o, TITLE, sizeof(TITLE) - 1);
 	put(&o, text, len);
-	put_signature(&o, SIGNATURE, s->signature);
-	put_signature(&o, CONFIRMATION, s->confirmation);
+	put_hex(&o, SIGNATURE, s->signature, sizeof(s->signature));
+	put_hex(&o, CONFIRMATION, s->confirmation, sizeof(s->confirmation));
 	return o.len;
 }
 
@@ -148,4 +149,28 @@ bool receipt_parse_confirmed(struct receipt *r, const uint8_t *cbor, size_t len)
 	return payment_parse(&r->payment, r->text, r->len) &&
 	       receipt_confirmed(r->text, r->len, r->payment.nonce, canonical) == len &&
 	       memcmp(canonical, cbor, len) == 0;
+}
+
+#define RECEIPTS      "Receipts: "
+#define CONFIRMATIONS "Confirmations: "
+
+size_t receipt_format_keys(const struct receipt_keys *k, char out[RECEIPT_KEYS_MAX])
+{
+	struct output o = { .bytes = (uint8_t *)out };
+
+	put(&o, KEYS_TITLE, sizeof(KEYS_TITLE) - 1);
+	put_hex(&o, RECEIPTS, k->receipts, sizeof(k->receipts));
+	put_hex(&o, CONFIRMATIONS, k->confirmations, sizeof(k->confirmations));
+	return o.len;
+}
+
+bool receipt_parse_keys(struct receipt_keys *k, const char *text, size_t len)
+{
+	char canonical[RECEIPT_KEYS_MAX];
+	const size_t first = sizeof(KEYS_TITLE) - 1 + sizeof(RECEIPTS) - 1;
+	const size_t second = first + 64 + 1 + sizeof(CONFIRMATIONS) - 1;
+
+	return len == second + 64 + 1 && receipt_unhex(text + first, 32, k->receipts) &&
+	       receipt_unhex(text + second, 32, k->confirmations) &&
+	       receipt_format_keys(k, canonical) == len && memcmp(canonical, text, len) == 0;
 }

@@ -47,6 +47,15 @@ bool receipt_parse(struct receipt *r, const char *receipt, size_t len)
 bool receipt_parse_confirmed(struct receipt *r, const uint8_t *cbor, size_t len)
 	__attribute__((warn_unused_result));
 
+/* The file of the public keys that a verifier needs. */
+#define RECEIPT_KEYS_MAX 192
+struct receipt_keys {
+	uint8_t receipts[32], confirmations[32];
+};
+size_t receipt_format_keys(const struct receipt_keys *k, char out[RECEIPT_KEYS_MAX]);
+bool receipt_parse_keys(struct receipt_keys *k, const char *text, size_t len)
+	__attribute__((warn_unused_result));
+
 /* Lower-case hexadecimal digits, and back; false: they are not 2 * size of those. */
 void receipt_hex(const uint8_t *bytes, size_t size, char *out);
 bool receipt_unhex(const char *digits, size_t size, uint8_t *out)

@@ -14,6 +14,7 @@ enum status {
 	STATUS_BAD_IMAGE = 4,	 /* the kernel image is malformed or for another machine */
 	STATUS_NO_FIT = 5,	 /* kernel, initrd or command line do not fit into the guest */
 	STATUS_NO_KVM = 6,	 /* /dev/kvm missing, not permitted, or too old */
+	STATUS_NO_BOOT = 7,	 /* the firmware found no disk that it could boot */
 	STATUS_GUEST_RESET = 10, /* the guest asked for a reset, under --no-reboot */
 	STATUS_GUEST_CRASHED = 11,  /* triple fault, under --no-reboot */
 	STATUS_INTERNAL_ERROR = 12, /* KVM cannot go on with the guest */

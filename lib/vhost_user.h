@@ -87,9 +87,10 @@ union vhost_user_payload {
 	} inflight;
 };
 
-#define VHOST_USER_MEMORY_SIZE(n)  (8u + (uint32_t)(n)*32u)
-#define VHOST_USER_CONFIG_SIZE(n)  (12u + (uint32_t)(n))
-#define VHOST_USER_INFLIGHT_SIZE   20u
+#define VHOST_USER_MEMORY_SIZE(n) (8u + (uint32_t)(n)*32u)
+#define VHOST_USER_CONFIG_SIZE(n) (12u + (uint32_t)(n))
+/* As QEMU, libvhost-user and DPDK have it and insist on: their C structure, with its padding. */
+#define VHOST_USER_INFLIGHT_SIZE   24u
 #define VHOST_USER_VRING_SIZE	   8u
 #define VHOST_USER_VRING_ADDR_SIZE 40u
 

@@ -12,7 +12,7 @@
 enum vmm_fd {
 	VMM_FD_CONTROL = 3, /* SOCK_SEQPACKET to the launcher; its end of file ends the VMM */
 	VMM_FD_KVM = 4,	    /* /dev/kvm */
-	VMM_FD_KERNEL = 5,  /* regular file, read-only */
+	VMM_FD_KERNEL = 5,  /* regular file, read-only: the kernel, or the firmware */
 	VMM_FD_INITRD = 6,  /* regular file, read-only; /dev/null when there is none */
 	VMM_FD_CONSOLE = 7, /* SOCK_STREAM: bytes of the serial console, both ways */
 	VMM_FD_DEVICE = 8,  /* and the next ones: SOCK_STREAM, vhost-user to a back end each */
@@ -24,12 +24,14 @@ enum vmm_fd {
 #define VM_CMDLINE_MAX	  4096		/* bytes with the final NUL; a kernel may take less */
 #define VM_DEVICES_MAX	  16
 #define VM_DEVICE_CONFIG  64 /* bytes */
-#define VM_CONFIG_VERSION 4
+#define VM_BOOT_LAST	  (VM_DEVICES_MAX + 1)
+#define VM_CONFIG_VERSION 5
 
 enum vm_flag {
-	VM_HUGE_PAGES = 1 << 0, /* back RAM by reserved (hugetlb) 2 MiB pages or fail */
-	VM_PREFAULT = 1 << 1,	/* touch all of RAM before the guest starts */
-	VM_TIMING = 1 << 2,	/* report the time of each start-up step */
+	VM_HUGE_PAGES = 1 << 0,	    /* back RAM by reserved (hugetlb) 2 MiB pages or fail */
+	VM_PREFAULT = 1 << 1,	    /* touch all of RAM before the guest starts */
+	VM_TIMING = 1 << 2,	    /* report the time of each start-up step */
+	VM_FIRMWARE_DEBUG = 1 << 3, /* log what the firmware tells its developers */
 };
 
 /* Serial lines that end in a critical process. */
@@ -47,7 +49,8 @@ struct vm_device {
 	uint32_t queue_count; /* 0: as many as the back end says it has */
 	uint32_t
 		config_size; /* 0: the back end has the config space; else these bytes are it */
-	uint32_t reserved;   /* 0 */
+	uint32_t
+		boot_index; /* of a disk, for firmware: 1 is tried first; 0: behind all others */
 	uint8_t config[VM_DEVICE_CONFIG];
 };
 

@@ -9,8 +9,8 @@ function(zw_compressed source name)
   set_property(GLOBAL APPEND PROPERTY ZW_COMPRESSED ${CMAKE_BINARY_DIR}/packaging/${name}.gz)
 endfunction()
 
-set(pages zwinger.1 zwinger-audit.1 zwinger-check.1 zwinger-device.1 zwinger-display.1 zwinger-ps.1 zwinger-run.1
-    zwinger-show.1 zwinger-stat.1 zwinger-stop.1)
+set(pages zwinger.1 zwinger-audit.1 zwinger-bench.1 zwinger-check.1 zwinger-device.1 zwinger-display.1 zwinger-ps.1 zwinger-run.1
+    zwinger-show.1 zwinger-stat.1 zwinger-stop.1 zwinger-store.1 zwinger-verify.1)
 foreach(page IN LISTS pages)
   zw_compressed(${PROJECT_SOURCE_DIR}/doc/man/${page} ${page})
   install(FILES ${CMAKE_BINARY_DIR}/packaging/${page}.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

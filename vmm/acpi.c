@@ -11,8 +11,9 @@
 /* A table is written front to back; its length and checksum are filled in when it is whole. */
 struct builder {
 	uint8_t *out;
-	size_t at;    /* next free byte */
-	size_t start; /* of the table being built */
+	uint32_t base; /* guest-physical, of out */
+	size_t at;     /* next free byte */
+	size_t start;  /* of the table being built */
 };
 
 enum { HEADER_LENGTH = 4, HEADER_CHECKSUM = 9 };
@@ -65,7 +66,7 @@ static uint64_t table_end(struct builder *b)
 		b->out[b->start + HEADER_LENGTH + i] = (uint8_t)(len >> (8 * i));
 	b->out[b->start + HEADER_CHECKSUM] = 0;
 	b->out[b->start + HEADER_CHECKSUM] = checksum(b->out + b->start, len);
-	return ACPI_START + b->start;
+	return b->base + b->start;
 }
 
 /* A generic address of one byte in I/O space, 5.2.3.2. */
@@ -162,16 +163,16 @@ static void rsdp(struct builder *b, uint64_t xsdt)
 	put(&r, "ZWINGR", 6);
 	put_number(&r, 2, 1);
 	put_number(&r, 0, 4);
-	put_number(&r, 36, 4);
+	put_number(&r, ACPI_RSDP_SIZE, 4);
 	put_number(&r, xsdt, 8);
 	put_zeros(&r, 4);
 	r.out[8] = checksum(r.out, 20);
-	r.out[32] = checksum(r.out, 36);
+	r.out[32] = checksum(r.out, ACPI_RSDP_SIZE);
 }
 
-size_t acpi_build(uint8_t table[ACPI_SIZE], unsigned cpu_count)
+size_t acpi_build(uint8_t table[ACPI_SIZE], uint32_t start, unsigned cpu_count)
 {
-	struct builder b = { .out = table };
+	struct builder b = { .out = table, .base = start };
 	uint64_t entry[3], dsdt;
 
 	b.at = b.start = 64; /* behind the RSDP */
@@ -188,10 +189,10 @@ size_t acpi_build(uint8_t table[ACPI_SIZE], unsigned cpu_count)
 	return b.at;
 }
 
-bool acpi_write(const struct gmem *mem, unsigned cpu_count)
+bool acpi_write(const struct gmem *mem, uint32_t start, unsigned cpu_count)
 {
 	static uint8_t table[ACPI_SIZE];
-	size_t len = acpi_build(table, cpu_count);
+	size_t len = acpi_build(table, start, cpu_count);
 
-	return gmem_write(mem, gpa(ACPI_START), table, len);
+	return gmem_write(mem, gpa(start), table, len);
 }

@@ -8,19 +8,20 @@
 
 #include "gmem.h"
 
-#define ACPI_START 0xe0000u /* the RSDP stands first, where a legacy scan finds it too */
-#define ACPI_SIZE  0x20000u
+#define ACPI_START     0xe0000u /* where a legacy scan finds the RSDP, which stands first */
+#define ACPI_SIZE      0x20000u
+#define ACPI_RSDP_SIZE 36u
 
 #define IOAPIC_START 0xfec00000u
 #define LAPIC_START  0xfee00000u
 
 /*
  * Builds the tables for cpu_count processors, with APIC ids 0 to cpu_count - 1, into table,
- * as they are to stand at guest-physical ACPI_START. Returns the bytes used.
+ * as they are to stand at guest-physical start, below 4 GiB. Returns the bytes used.
  */
-size_t acpi_build(uint8_t table[ACPI_SIZE], unsigned cpu_count);
+size_t acpi_build(uint8_t table[ACPI_SIZE], uint32_t start, unsigned cpu_count);
 
-/* acpi_build() into guest memory. False if there is no RAM at ACPI_START. */
-bool acpi_write(const struct gmem *mem, unsigned cpu_count) MUST_CHECK;
+/* acpi_build() into guest memory. False if there is no RAM at start. */
+bool acpi_write(const struct gmem *mem, uint32_t start, unsigned cpu_count) MUST_CHECK;
 
 #endif /* ACPI_H */

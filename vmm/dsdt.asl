@@ -24,7 +24,7 @@ DefinitionBlock ("", "DSDT", 2, "ZWINGR", "ZWINGER", 1)
 				IO (Decode16, 0x0cf8, 0x0cf8, 1, 8)
 				DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
 					NonCacheable, ReadWrite,
-					0, 0xc0000000, 0xdfffffff, 0, 0x20000000)
+					0, 0xc0100000, 0xfebfffff, 0, 0x3eb00000)
 			})
 		}
 
@@ -33,7 +33,7 @@ DefinitionBlock ("", "DSDT", 2, "ZWINGR", "ZWINGER", 1)
 			Name (_HID, EisaId ("PNP0C02"))
 			Name (_CRS, ResourceTemplate ()
 			{
-				Memory32Fixed (ReadWrite, 0xe0000000, 0x00100000)
+				Memory32Fixed (ReadWrite, 0xc0000000, 0x00100000)
 			})
 		}
 

@@ -423,7 +423,7 @@ enum status kernel_load(const struct ram *ram, const struct kernel_source *src,
 	if (!gmem_write(&ram->mem, gpa(ZERO_PAGE), &zp, sizeof(zp)) ||
 	    !gmem_write(&ram->mem, gpa(CMDLINE_ADDRESS), src->cmdline, cmdline_size) ||
 	    !write_seed(ram) || !write_page_tables(ram) || !write_gdt(ram, out) ||
-	    !acpi_write(&ram->mem, src->cpu_count) || !write_reset_vector(ram))
+	    !acpi_write(&ram->mem, ACPI_START, src->cpu_count) || !write_reset_vector(ram))
 		return no_fit("the boot parameters do", HIGH_START);
 	return STATUS_OK;
 }

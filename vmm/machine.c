@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "machine.h"
 
-#include "acpi.h"
 #include "bug.h"
 #include "counters.h"
-#include "extras.h"
 #include "log.h"
 #include "timing.h"
 
@@ -119,7 +117,6 @@ static enum status create_devices(struct machine *m)
 	bus_claim(&m->ports, RTC_PORT, RTC_REGS, rtc_access, &m->rtc);
 	bus_claim(&m->ports, POWER_PORT, POWER_REGS, power_access, &m->power);
 	bus_claim(&m->ports, KEYBOARD_PORT, 1, power_keyboard_access, &m->power);
-	extras_create(m);
 	bus_claim(&m->mmio, PCI_ECAM_START, PCI_ECAM_SIZE, pci_ecam_access, &m->pci);
 	bus_claim(&m->mmio, PCI_MMIO_START, PCI_MMIO_SIZE, pci_mmio_access, &m->pci);
 	return STATUS_OK;
@@ -169,16 +166,6 @@ enum status machine_init(struct machine *m, int kvm_fd, const struct vm_config *
 		st = create_vcpus(m, config->cpu_count);
 	timing_mark("vCPUs created");
 	return st;
-}
-
-enum status machine_load(struct machine *m, const struct kernel_source *src)
-{
-	struct kernel_entry entry;
-	enum status st;
-
-	if (!extras_load(m, src, &entry, &st))
-		st = kernel_load(&m->ram, src, &entry);
-	return st == STATUS_OK ? vcpu_set_entry(&m->vcpu[0], &entry) : st;
 }
 
 enum status machine_start(struct machine *m)

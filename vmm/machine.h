@@ -44,12 +44,9 @@ struct machine {
 	unsigned cpu_count;
 };
 
-/* Creates everything but the guest's software and the lines' channels; *m is 0 but for these. On failure one line is logged. */
+/* Creates everything but the guest's software (boot.h) and the lines' channels; *m is 0 but for these. On failure one line is logged. */
 enum status machine_init(struct machine *m, int kvm_fd,
 			 const struct vm_config *config) MUST_CHECK;
-
-/* Loads the kernel and points vCPU 0 at it. */
-enum status machine_load(struct machine *m, const struct kernel_source *src) MUST_CHECK;
 
 /*
  * Starts every vCPU's thread. On return each is parked at the gate: no guest code has run, and

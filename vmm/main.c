@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* zwinger-vmm: takes what the launcher grants, shuts itself in, runs one virtual machine. */
+/* zwinger-vmm, or zwinger-vmm-firmware: takes what the launcher grants, shuts itself in, runs one virtual machine. */
+#include "boot.h"
 #include "chan_map.h"
 #include "console.h"
 #include "log.h"
-#include "machine.h"
 #include "sandbox.h"
 #include "timing.h"
 #include "vmm_run_policy.h"
@@ -57,19 +57,15 @@ static bool open_lines(const struct vm_config *c)
 
 static enum status run(const struct vm_config *c)
 {
-	struct kernel_source source = { .kernel_fd = VMM_FD_KERNEL,
-					.initrd_fd = VMM_FD_INITRD,
-					.cmdline = c->cmdline,
-					.cpu_count = c->cpu_count };
 	enum status st = machine_init(&machine, VMM_FD_KVM, c);
 
 	if (st == STATUS_OK)
-		st = machine_load(&machine, &source);
+		st = boot_load(&machine, c);
 	if (st != STATUS_OK)
 		return st;
 	close(VMM_FD_KERNEL);
 	close(VMM_FD_INITRD);
-	timing_mark("kernel loaded");
+	timing_mark("kernel or firmware loaded");
 
 	/* 3. No more memory, threads or descriptors: what is left is what a running guest needs. */
 	st = machine_start(&machine);

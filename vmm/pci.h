@@ -17,10 +17,11 @@
 
 #define PCI_CONFIG_PORT 0xcf8
 #define PCI_CONFIG_REGS 8
-#define PCI_ECAM_START	0xe0000000ull
+/* The hole in RAM from 3 GiB on; the DSDT says the same. SeaBIOS puts BARs below the IOAPIC. */
+#define PCI_ECAM_START	0xc0000000ull
 #define PCI_ECAM_SIZE	(1ull << 20)  /* bus 0 alone */
-#define PCI_MMIO_START	0xc0000000ull /* window for BARs; the DSDT says the same */
-#define PCI_MMIO_SIZE	0x20000000ull
+#define PCI_MMIO_START	0xc0100000ull /* window for BARs */
+#define PCI_MMIO_SIZE	(0xfec00000ull - PCI_MMIO_START)
 #define PCI_SLOTS	32
 #define PCI_CONFIG_SIZE 256 /* bytes; no device here has extended capabilities */
 #define PCI_NOWHERE	UINT64_MAX

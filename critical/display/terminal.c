@@ -360,8 +360,8 @@ const struct backend *terminal_open(int tty, int client, const struct backend_ev
 	t.client = client;
 	t.events = events;
 	t.flags = fcntl(tty, F_GETFL);
-	if (t.flags < 0 || tcgetattr(tty, &t.before) < 0) {
-		log_warn("what was attached is no terminal");
+	if (t.flags < 0 || (t.flags & O_ACCMODE) != O_RDWR || tcgetattr(tty, &t.before) < 0) {
+		log_warn("what was attached is no terminal to read and write on");
 		close(tty);
 		close(client);
 		t.tty = t.client = -1;

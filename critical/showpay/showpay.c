@@ -284,37 +284,45 @@ static void failed(void)
 	show_result(false);
 }
 
+/* The question has its answer: there is nothing to withdraw. */
+static void settle(int status, const char *text)
+{
+	d.asked = false;
+	forget();
+	answer(status, text);
+}
+
 static void said_no(void)
 {
-	forget();
-	answer(403, "The person at the display said no. Nothing was paid.");
+	settle(403, "The person at the display said no. Nothing was paid.");
 }
 
 static void said_nothing(void)
 {
+	settle(402, "Nobody confirmed it in time. Nothing was paid.");
+}
+
+static void out_of_time(void)
+{
 	withdraw();
-	idle();
-	answer(402, "Nobody confirmed it in time. Nothing was paid.");
+	said_nothing();
 }
 
 static void busy(void)
 {
-	forget();
-	answer(503,
+	settle(503,
 	       "The display has another question, or has been asked too often. Nothing was "
 	       "paid; try again later.");
 }
 
 static void invalid(void)
 {
-	forget();
-	answer(400, "The display does not take this payment. Nothing was paid.");
+	settle(400, "The display does not take this payment. Nothing was paid.");
 }
 
 static void locked(void)
 {
-	forget();
-	answer(403, "No PIN can be tried any more. Nothing was paid.");
+	settle(403, "No PIN can be tried any more. Nothing was paid.");
 }
 
 /* The receipt goes when the person has seen that it will. */
@@ -359,7 +367,7 @@ static void (*const on[STATES][EVENTS])(void) = {
 		     [PERSON_INVALID] = invalid,
 		     [PERSON_LOCKED] = locked,
 		     [DISPLAY_GONE] = unable,
-		     [TIME_IS_UP] = said_nothing },
+		     [TIME_IS_UP] = out_of_time },
 	[SIGNING] = { [STORAGE_RECEIPT] = paid,
 		      [STORAGE_NO_RECEIPT] = failed,
 		      [STORAGE_REFUSES] = failed,
@@ -550,7 +558,8 @@ static void person_says(const struct payment_answer *a)
 		happens(PERSON_LOCKED);
 		return;
 	case PAYMENT_SEEN:
-		happens(PERSON_SEEN);
+		if (d.result == 0) /* it has gone out */
+			happens(PERSON_SEEN);
 		return;
 	case PAYMENT_SHOWN:
 		return;

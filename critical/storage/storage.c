@@ -54,6 +54,8 @@ static struct {
 	uint64_t attempt;	     /* that auth may call right; 0: none */
 	bool may_store;		     /* a verifier: the PIN before it was right */
 	bool sending;		     /* the receipt, to showpay, from here on: */
+	uint64_t
+		sending_id; /* the payment's that is signed, or of the question for a receipt */
 	uint32_t sent;
 } d;
 
@@ -171,6 +173,7 @@ static void sign(uint64_t id)
 		return;
 	forget(SHOWPAY_RESERVES);
 	d.sending = true;
+	d.sending_id = id;
 	d.sent = 0;
 }
 
@@ -224,6 +227,7 @@ static void showpay_says(const struct payment_message *m)
 		happens(SHOWPAY_RESERVES, m->id);
 	} else if (empty && m->type == PAYMENT_RECEIPT) {
 		d.sending = secret.store.state.paid_id != 0;
+		d.sending_id = m->id;
 		d.sent = 0;
 		if (!d.sending)
 			tell_showpay(PAYMENT_SIGNED, m->id, 0, NULL, 0);
@@ -242,11 +246,12 @@ static void send_receipt(void)
 		uint32_t next = d.sent;
 
 		if (next < s->receipt_len) {
-			next = payment_chunk(&m, s->paid_id, s->receipt, s->receipt_len, next);
+			next = payment_chunk(&m, d.sending_id, s->receipt, s->receipt_len,
+					     next);
 		} else {
 			m = (struct payment_message){ .type = PAYMENT_SIGNED,
 						      .length = sizeof(s->signatures),
-						      .id = s->paid_id,
+						      .id = d.sending_id,
 						      .value = s->receipt_len };
 			memcpy(m.bytes, &s->signatures, sizeof(s->signatures));
 		}

@@ -2,6 +2,7 @@
 #include "words.h"
 
 #include "modem_line.h"
+#include "payment_messages.h"
 #include "prompt.h"
 
 #include <stdarg.h>
@@ -166,6 +167,134 @@ static void add_modem_line(const uint8_t *payload)
 	    m.wires & MODEM_DCD ? " DCD" : "");
 }
 
+static void add_id(uint64_t id)
+{
+	add(" id=%016llx", (unsigned long long)id);
+}
+
+/* Of a type that has a name; else its bytes. */
+static bool add_named(const char *what, const char *const *names, size_t count, uint32_t type,
+		      const uint8_t *payload, size_t len)
+{
+	uint32_t n = type & ~(uint32_t)CHAN_DECISION;
+
+	if (n < count && names[n] != NULL) {
+		add("%s: %s", what, names[n]);
+		return true;
+	}
+	add("unknown %s ", what);
+	add_hex(payload, len);
+	return false;
+}
+
+static void add_payment(const uint8_t *payload)
+{
+	static const char *const names[] = { NULL,	 "text",
+					     "asks",	 "withdraws its question",
+					     "result",	 "confirms",
+					     "reserves", "reserved",
+					     "signed",	 "asks for the last receipt",
+					     "refused" };
+	struct payment_message m;
+
+	memcpy(&m, payload, sizeof(m));
+	if (!add_named("payment", names, sizeof(names) / sizeof(names[0]), m.type, payload,
+		       sizeof(m)))
+		return;
+	if (m.type == PAYMENT_TEXT) {
+		add(" from byte %u \"", m.offset);
+		add_bytes(m.bytes, m.length <= PAYMENT_CHUNK ? m.length : PAYMENT_CHUNK);
+		add("\"");
+	} else if (m.type == PAYMENT_RESULT) {
+		add(" %s", m.value == PAYMENT_PAID     ? "paid"
+			   : m.value == PAYMENT_FAILED ? "failed"
+						       : "unknown");
+	} else if (m.type == PAYMENT_RESERVED && m.length == sizeof(struct payment_reserved)) {
+		struct payment_reserved r;
+
+		memcpy(&r, m.bytes, sizeof(r));
+		add(" count %llu, key ", (unsigned long long)r.count);
+		add_hex(r.key, sizeof(r.key));
+	} else if (m.type == PAYMENT_REFUSED || m.type == PAYMENT_RESERVED) {
+		add(" for reason %u", m.value);
+	} else if (m.type == PAYMENT_ASK || m.type == PAYMENT_CONFIRM ||
+		   m.type == PAYMENT_SIGNED) {
+		add(" %u bytes", m.value);
+	}
+	add_id(m.id);
+}
+
+static void add_payment_answer(const uint8_t *payload)
+{
+	static const char *const names[] = { NULL,	 "YES",	    "NO",      "TIMEOUT",
+					     "BUSY",	 "BACKOFF", "INVALID", "LOCKED",
+					     "is shown", "was seen" };
+	struct payment_answer a;
+
+	memcpy(&a, payload, sizeof(a));
+	if (add_named("payment", names, sizeof(names) / sizeof(names[0]), a.type, payload,
+		      sizeof(a)))
+		add_id(a.id);
+}
+
+/* Neither PIN, nor how long it is; whatever the message is. */
+static void add_pin(const uint8_t *payload)
+{
+	static const char *const names[] = { NULL, "tried", "to be changed", "is there one?" };
+	uint32_t type;
+
+	memcpy(&type, payload, sizeof(type));
+	add("PIN: %s (not shown)",
+	    type > 0 && type < sizeof(names) / sizeof(names[0]) ? names[type] : "unknown");
+}
+
+static void add_pin_answer(const uint8_t *payload)
+{
+	static const char *const names[] = { NULL,   "RIGHT",	     "WRONG", "LOCKED",
+					     "none", "there is one", "UNABLE" };
+	struct pin_answer a;
+
+	memcpy(&a, payload, sizeof(a));
+	if (!add_named("PIN", names, sizeof(names) / sizeof(names[0]), a.type, payload,
+		       sizeof(a)))
+		return;
+	add(", %u tries left", a.tries);
+	add_id(a.id);
+}
+
+/* The verifier is what a thief would try PINs against: it is not shown either. */
+static void add_verifier(const uint8_t *payload)
+{
+	static const char *const names[] = { NULL,
+					     "an attempt begins",
+					     "RIGHT: granted",
+					     "a new verifier (not shown)",
+					     "how many tries?",
+					     "the verifier (not shown)",
+					     "done",
+					     "no tries left",
+					     "UNABLE" };
+	struct verifier_message m;
+	uint32_t n;
+
+	memcpy(&m, payload, sizeof(m));
+	n = m.type & ~(uint32_t)CHAN_DECISION;
+	add("PIN: %s",
+	    n > 0 && n < sizeof(names) / sizeof(names[0]) ? names[n] : "unknown (not shown)");
+	if (n == 5 || n == 6)
+		add(", %u tries left", m.tries);
+	add_id(m.id);
+	explicit_bzero(&m, sizeof(m));
+}
+
+/* What the log of a channel holds that must not be shown: of PINs and verifiers. */
+static bool secret(const struct record *r)
+{
+	return r->header.kind == AUDIT_MESSAGE &&
+	       (r->payload_len == sizeof(struct pin_message) ||
+		r->payload_len == sizeof(struct verifier_message));
+}
+
 static uint64_t number(const struct record *r)
 {
 	uint64_t n = 0;
@@ -182,6 +311,16 @@ static void add_message(const struct record *r)
 		add_answer(r->payload);
 	else if (r->payload_len == sizeof(struct modem_line))
 		add_modem_line(r->payload);
+	else if (r->payload_len == sizeof(struct payment_message))
+		add_payment(r->payload);
+	else if (r->payload_len == sizeof(struct payment_answer))
+		add_payment_answer(r->payload);
+	else if (r->payload_len == sizeof(struct pin_message))
+		add_pin(r->payload);
+	else if (r->payload_len == sizeof(struct pin_answer))
+		add_pin_answer(r->payload);
+	else if (r->payload_len == sizeof(struct verifier_message))
+		add_verifier(r->payload);
 	else
 		add_hex(r->payload, r->payload_len);
 }
@@ -307,7 +446,8 @@ void words_print_json(const struct record *r)
 		if (line[i] == '"') /* our own, around a line of the modem */
 			line[i] = '\'';
 	add("\",\"payload\":\"");
-	add_hex(r->payload, r->payload_len);
+	if (!secret(r))
+		add_hex(r->payload, r->payload_len);
 	add("\",\"hash\":\"");
 	add_hex(r->hash, AUDIT_HASH);
 	add("\"}");

@@ -5,10 +5,12 @@
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 table='vmm 8000
-devices 3900
+devices 4000
 devices/terminal 450
-launcher 4900
-launcher/audit 700
+launcher 5100
+launcher/audit 850
+launcher/verify 350
+launcher/store 400
 launcher/manifest 1700
 launcher/stat 1000
 guests 400
@@ -20,7 +22,7 @@ lib/critical 700
 lib/payment 800
 lib/store 450
 lib/policyc 500
-critical/display 2000
+critical/display 3100
 critical/audit 500
 critical/dialler 1050
 critical/showpay 1500
@@ -56,7 +58,7 @@ while read -r part budget; do
 	case $part in
 	launcher/manifest) mapfile -t sources < <(find launcher -name 'manifest*.[ch]' -o -name 'show.[ch]') ;;
 	launcher/stat) mapfile -t sources < <(find launcher -name 'stat*.[ch]' -o -name 'kvm_stats.[ch]' -o -name 'http.[ch]') ;;
-	launcher) mapfile -t sources < <(find launcher -name "*.[ch]" -not -path "*/audit/*" -not -name 'manifest*' -not -name 'show.[ch]' \
+	launcher) mapfile -t sources < <(find launcher -name "*.[ch]" -not -path "*/audit/*" -not -path "*/verify/*" -not -path "*/store/*" -not -name 'manifest*' -not -name 'show.[ch]' \
 		-not -name 'stat*' -not -name 'kvm_stats*' -not -name 'http.*') ;;
 	devices) mapfile -t sources < <(find devices -name '*.[ch]' -not -path '*/terminal/*') ;;
 	lib/chan) mapfile -t sources < <(find lib -name 'chan*.[chS]' 2>/dev/null) ;;

@@ -5,7 +5,7 @@ set -u
 build=$1 failed=0
 check() { if eval "$2"; then echo "ok $1"; else echo "FAILED $1"; failed=1; fi; }
 
-for exe in "$build/launcher/zwinger" "$build"/vmm/zwinger-vmm* "$build"/devices/zwinger-* "$build"/devices/*/zwinger-* "$build"/critical/*/zwinger-*; do
+for exe in "$build/launcher/zwinger" "$build/vmm/zwinger-vmm" "$build"/vmm/*/zwinger-* "$build"/devices/zwinger-* "$build"/devices/*/zwinger-* "$build"/critical/*/zwinger-*; do
 	[ -f "$exe" ] || continue
 	name=$(basename "$exe")
 	header=$(readelf -hW "$exe") segments=$(readelf -lW "$exe") dynamic=$(readelf -dW "$exe")

@@ -31,7 +31,7 @@ for command in $commands; do
 	page=doc/man/zwinger-$command.1
 	[ -e "$page" ] || { fail "there is no $page"; continue; }
 	for option in ${options[$command]}; do
-		grep -qE "^\.It Fl Fl ${option#--}( .*)?$" "$page" || fail "$page lacks $option"
+		grep -qE "^\.(It )?(.* )?Fl Fl ${option#--}( .*)?$" <(sed '1,/^\.Sh DESCRIPTION/d; s/^\.Fl Fl/. Fl Fl/' "$page") || fail "$page lacks $option"
 	done
 	for option in $(grep -oE 'Fl Fl [a-z-]+' "$page" | sed 's/Fl Fl /--/' | sort -u); do
 		[[ " ${options[$command]} " == *" $option "* ]] || fail "$page has $option, which does not exist"
@@ -105,7 +105,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cat >"$work/.zshrc" <<ZSH
 fpath=($PWD/doc/completion \$fpath)
-autoload -Uz compinit && compinit -u -D
+autoload -Uz compinit && compinit -u -d $work/dump
 write_line() { print -r -- "\$BUFFER" >$work/new && mv $work/new $work/line }
 zle -N write_line
 bindkey '^T' write_line

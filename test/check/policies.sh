@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
 # A call of a running VMM has to pass both of its policies, so the second may list nothing that
-# the first does not; a line of the second may be narrower than that of the first.
+# the first does not; a line of the second may be narrower than that of the first. Both programs
+# have vmm_setup.policy and vmm_run.policy, so what is true of these is true of them.
 set -u
 cd "$(dirname "$0")/../../vmm" || exit 1
 calls() { sed 's/#.*//; s/ \+$//' "$1" | grep . | sort -u; }

@@ -11,6 +11,7 @@ passed=0 failed=0
 kernel=$cache/kernels/cloud-6.1/vmlinuz
 work=$(mktemp -d /run/devices.XXXXXX)
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+root=$(cd "$(dirname "$0")/../.." && pwd) build=$(cd "$(dirname "$zwinger")/.." && pwd)
 cd "$work" || exit 1
 
 # guest DO OPTION...: boots, with the initrd that has the programs; its output goes to $work/out as it comes.
@@ -61,6 +62,11 @@ fact() {
 		failed=$((failed + 1))
 	fi
 }
+
+# Which system calls do all these processes make? policy_use.sh asks later.
+# shellcheck source=test/e2e/calls.sh
+. "$root/test/e2e/calls.sh"
+calls_begin
 
 wanted() { [[ $1 =~ $only ]]; }
 
@@ -252,5 +258,6 @@ if wanted clock; then
 	judge "clock: the guest lives on after its process has stood still" $status 0 TIME DONE
 fi
 
+calls_end devices
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -37,6 +37,9 @@ make "$work/initrd-kexec.cpio" kexec
 
 "$root/guests/image" --force --packages picocom,socat,busybox "$root/.cache/demo.img"
 
+calls=$root/.cache/calls # see calls.sh
+mkdir -p "$calls"
+rm -f "$calls"/devices.*
 rows=("$root/test/e2e/devices.sh" "$zwinger" "$work/initrd.cpio" "$root/.cache" "${@:2}")
 if [ "$(id -u)" = 0 ] && "$zwinger" check >/dev/null; then
 	exec "${rows[@]}"
@@ -44,9 +47,9 @@ fi
 # The emulated machine has faults of its own (it may stand still, 125, or a guest in it may go wrong,
 # once in hundreds of boots): what failed is told, and has one more try in a new one.
 status=0
-"$root/scripts/lab" run --timeout 1200 -- "${rows[@]}" | tee "$work/said" || status=$?
+"$root/scripts/lab" run --timeout 1200 --output "$calls" -- "${rows[@]}" | tee "$work/said" || status=$?
 [ $status != 0 ] || exit 0
 again=$(sed -n 's/^FAILED \([a-z]*\):.*/\1/p' "$work/said" | sort -u | paste -sd '|')
 [ -n "$again" ] || [ $status = 125 ] || exit $status
 echo "once more, in a new lab: ${again:-all}"
-exec "$root/scripts/lab" run --timeout 1200 -- "${rows[@]:0:4}" "${again:-.}"
+exec "$root/scripts/lab" run --timeout 1200 --output "$calls" -- "${rows[@]:0:4}" "${again:-.}"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# Robin with a stock Debian: its own program (picocom) dials a premium number; a person at the trusted
-# display sees it and says no, then yes. Then everything in that Debian is the attacker's.
+# The desk with a stock Debian. Robin: its own program (picocom) dials a premium number; a person at the trusted
+# display sees it and says no, then yes. Show-and-pay: a shop in it, a purchase, a receipt that a bank
+# verifies. Then everything in that Debian is the attacker's.
 # usage: robin.sh BUILD-DIRECTORY; --show prints the screens, for demonstrations
 set -u
 build=$(realpath "$1") root=$(cd "$(dirname "$0")/../.." && pwd) passed=0 failed=0
@@ -12,18 +13,21 @@ no() { failed=$((failed + 1)); echo "FAILED $*"; }
 check() { if eval "$2"; then ok "$1"; else no "$1"; fi; }
 dialled() { grep -ai '^AT *D' "$work/dialled" 2>/dev/null | paste -sd ' '; }
 
+# shellcheck source=test/e2e/calls.sh
+. "$root/test/e2e/calls.sh"
+calls_begin
 "$root/guests/systems" --here "$work"
 "$build/critical/dialler/zwinger-simulated-modem" --link "$work/modem" --record "$work/dialled" </dev/null &
 modem=$!
 for ((i = 0; i < 50; i++)); do [ -e "$work/modem" ] && break; sleep 0.1; done
-"$zwinger" run "$work/phone.dts" >"$work/log" 2>&1 </dev/null &
+"$zwinger" run "$work/desk.dts" >"$work/log" 2>&1 </dev/null &
 system=$!
-trap '"$zwinger" stop phone >/dev/null 2>&1; kill $modem 2>/dev/null; rm -rf "$work"' EXIT
+trap '"$zwinger" stop desk >/dev/null 2>&1; kill $modem 2>/dev/null; rm -rf "$work"' EXIT
 
 # acts NAME: the person follows a script, read from here, at the display.
 acts() {
 	cat >"$work/script"
-	if "$build/test/person" "$work/script" "$zwinger" display phone >"$work/seen" 2>&1; then
+	if "$build/test/person" "$work/script" "$zwinger" display desk >"$work/seen" 2>&1; then
 		ok "$1"
 	else
 		no "$1"
@@ -32,7 +36,7 @@ acts() {
 	fi
 	if [ "${2:-}" = --show ]; then cat "$work/seen"; fi
 }
-for ((i = 0; i < 100; i++)); do grep -q "phone runs" "$work/log" && break; sleep 0.2; done
+for ((i = 0; i < 100; i++)); do grep -q "desk runs" "$work/log" && break; sleep 0.2; done
 show=${2:-}
 acts "an unmodified Debian boots on the display, and root logs in" $show <<'SCRIPT'
 wait 240 login:
@@ -82,12 +86,59 @@ SCRIPT
 check "exactly what was shown was dialled: ATD0301234567;" '[ "$(dialled)" = "ATD0301234567;" ]'
 check "and hung up" 'grep -qx ATH "$work/dialled"'
 
-# attack_O3: root in that Debian, with the modem's port in hand, paints a prompt and dials, again and again.
-acts "attack_O3 attack_S1 attack_D17 root in the guest tries what there is" <<'SCRIPT'
+# Show-and-pay: chosen in Linux; seen, authenticated, signed and paid outside of it.
+acts "a purchase in the shop: seen page by page, confirmed, a PIN chosen, signed" $show <<'SCRIPT'
 wait 20 keyboard: linux
 sleep 1500
 type \x01\x18
 wait 20 gone
+type clear; buy 'espresso=2&assam=1' | tee /dev/ttyS0 | tail -n 2 | cut -c1-60; echo bought\r
+wait 60 Shall this be paid?
+wait 5 Bean and Leaf GmbH
+wait 5 your phrase: green elephants sing
+wait 5 [Page Down]
+show whom
+type \e[6~
+wait 10 2 x 4.50 = 9.00
+wait 10 [Page Down]
+show what for
+type \e[6~
+wait 10 Signature no.
+wait 10 [Page Down]
+type \e[6~
+wait 10 To pay, type 2 0
+wait 10 pay: [ ] [ ] [Enter]
+show how much
+type 2
+sleep 200
+type 0
+sleep 200
+type \r
+wait 20 Choose one
+sleep 2000
+type 4711\r
+wait 20 once more
+sleep 2000
+type 4711\r
+wait 30 Enter your PIN to pay
+sleep 2000
+type 4711\r
+wait 60 Paid: the payment is signed
+show paid
+wait 60 bought
+show Linux has its receipt
+SCRIPT
+"$zwinger" store key "$work/store" >"$work/key"
+# What went to Linux is in the log, and so is the receipt.
+"$zwinger" audit show "$work/audit" | sed -n '/ order-in /s/.*line: "\(.*\)".*/\1/p' | tr -d '\n' | sed 's/<CR>//g; s/<LF>/\n/g' |
+	sed -n '/^zwinger receipt 1$/,/^Confirmation/p' >"$work/receipt"
+check "the bank verifies the receipt that Linux got" '"$zwinger" verify "$work/receipt" --key "$work/key" >"$work/paid" 2>&1 || { cat "$work/paid"; false; }'
+[ -z "$show" ] || cat "$work/paid"
+
+# attack_O3: root in that Debian, with the modem's port in hand, paints a prompt and dials, again and again.
+acts "attack_O3 attack_S1 attack_D17 root in the guest tries what there is" <<'SCRIPT'
+wait 20 keyboard: linux
+sleep 1500
 type clear; stty -F /dev/ttyS1 raw -echo; for n in '*21*0900123456#' 0900,1 '030123;D0900' '>1' L 01033#; do printf 'ATD%s;\\r' "$n"; sleep 0.1; done >/dev/ttyS1\r
 sleep 2000
 lacks To say yes
@@ -106,12 +157,13 @@ sleep 3000
 wait 20 keyboard: linux
 SCRIPT
 check "attack_O3 no further digit was dialled" '[ "$(dialled)" = "ATD0301234567;" ]'
-"$zwinger" stop phone
+"$zwinger" stop desk
 wait "$system"
 check "the system ends with status 0" '[ $? = 0 ]'
 check "the audit log verifies" '"$zwinger" audit verify "$work/audit"'
 "$zwinger" audit show "$work/audit" >"$work/story"
 check "and tells the story" 'grep -q "answers: NO 0900123456" "$work/story" && grep -q "answers: YES 0301234567" "$work/story" && grep -q "call: connected 0301234567" "$work/story"'
 [ -z "$show" ] || grep -E "asks|answers|call:" "$work/story"
+calls_end robin
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -9,8 +9,11 @@ build=$(realpath "$1")
 if "$build/launcher/zwinger" check >/dev/null; then
 	exec "$root/test/e2e/robin.sh" "$build" "${@:2}"
 fi
+calls=$root/.cache/calls # see calls.sh
+mkdir -p "$calls"
+rm -f "$calls"/robin.*
 status=0
-"$root/scripts/lab" run --timeout 900 -- "$root/test/e2e/robin.sh" "$build" "${@:2}" || status=$?
+"$root/scripts/lab" run --timeout 900 --output "$calls" -- "$root/test/e2e/robin.sh" "$build" "${@:2}" || status=$?
 [ $status = 125 ] || exit $status
 echo "once more, in a new lab"
-exec "$root/scripts/lab" run --timeout 900 -- "$root/test/e2e/robin.sh" "$build" "${@:2}"
+exec "$root/scripts/lab" run --timeout 900 --output "$calls" -- "$root/test/e2e/robin.sh" "$build" "${@:2}"

@@ -340,12 +340,14 @@ static bool enter_long(const struct row *r)
 {
 	static struct tiny_image image;
 	struct kernel_source src = { .initrd_fd = -1, .cmdline = "", .cpu_count = 1 };
+	struct kernel_entry entry;
 
 	tiny_elf(&image, r->code, r->len);
 	src.kernel_fd = memfd_create("kernel", MFD_CLOEXEC);
 	return src.kernel_fd >= 0 &&
 	       write(src.kernel_fd, image.bytes, image.size) == (ssize_t)image.size &&
-	       machine_load(&machine, &src) == STATUS_OK;
+	       kernel_load(&machine.ram, &src, &entry) == STATUS_OK &&
+	       vcpu_set_entry(&machine.vcpu[0], &entry) == STATUS_OK;
 }
 
 /* In a process of its own, which ends with the guest in it. */

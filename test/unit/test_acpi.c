@@ -76,7 +76,7 @@ static const uint8_t *table(const char *signature)
 static void build(unsigned cpu_count)
 {
 	memset(memory, 0xee, sizeof(memory));
-	used = acpi_build(memory, cpu_count);
+	used = acpi_build(memory, ACPI_START, cpu_count);
 }
 
 static const unsigned cpu_counts[] = { 1, 2, 3, 64 };
@@ -276,14 +276,14 @@ static void test_write_needs_memory(void **state)
 
 	(void)state;
 	memset(memory, 0, sizeof(memory));
-	used = acpi_build(memory, 3);
+	used = acpi_build(memory, ACPI_START, 3);
 	assert_true(gmem_init(&mem, &whole_region, 1));
-	assert_true(acpi_write(&mem, 3));
+	assert_true(acpi_write(&mem, ACPI_START, 3));
 	assert_memory_equal(ram, memory, used);
 	assert_true(gmem_init(&mem, &one_short, 1));
-	assert_false(acpi_write(&mem, 3));
+	assert_false(acpi_write(&mem, ACPI_START, 3));
 	assert_true(gmem_init(&mem, &small, 1));
-	assert_false(acpi_write(&mem, 3));
+	assert_false(acpi_write(&mem, ACPI_START, 3));
 }
 
 int main(void)

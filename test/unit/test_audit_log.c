@@ -19,6 +19,7 @@
 
 #include "audit_record.h"
 #include "modem_line.h"
+#include "payment_messages.h"
 #include "prompt.h"
 #include "reader.h"
 #include "status.h"
@@ -611,6 +612,115 @@ static void test_words_of_messages(void **state)
 	assert_says(AUDIT_MESSAGE, &line, "\x01\xff", 2, LINE "01ff");
 }
 
+/* attack_P7: what a log holds of payments is told; of PINs and verifiers nothing is, in either form. */
+static void test_attack_P7_words_of_payments(void **state)
+{
+	static const struct audit_channel line = { .name = "pay", .from = "a", .to = "b" };
+#define PAY "pay a->b "
+#define ID  " id=0000000000000007"
+	static const struct {
+		struct payment_message m;
+		const char *says;
+	} payments[] = {
+		{ { PAYMENT_TEXT, 9, 7, 224, 0, "Payee: <\n" },
+		  PAY "payment: text from byte 224 \"Payee: <3c><LF>\"" ID },
+		{ { PAYMENT_TEXT, 999, 7, 0, 0, "" }, NULL },
+		{ { PAYMENT_ASK, 0, 7, 0, 364, "" }, PAY "payment: asks 364 bytes" ID },
+		{ { PAYMENT_WITHDRAW, 0, 7, 0, 0, "" },
+		  PAY "payment: withdraws its question" ID },
+		{ { PAYMENT_RESULT, 0, 7, 0, PAYMENT_PAID, "" },
+		  PAY "payment: result paid" ID },
+		{ { PAYMENT_RESULT, 0, 7, 0, PAYMENT_FAILED, "" },
+		  PAY "payment: result failed" ID },
+		{ { PAYMENT_RESULT, 0, 7, 0, 9, "" }, PAY "payment: result unknown" ID },
+		{ { PAYMENT_CONFIRM, 0, 7, 0, 364, "" }, PAY "payment: confirms 364 bytes" ID },
+		{ { PAYMENT_RESERVE, 0, 7, 0, 0, "" }, PAY "payment: reserves" ID },
+		{ { PAYMENT_RESERVED, 0, 7, 0, 1, "" },
+		  PAY "payment: reserved for reason 1" ID },
+		{ { PAYMENT_RESERVED, 72, 7, 0, 0, "\x11\0\0\0\0\0\0\0\xab\xcd" },
+		  PAY
+		  "payment: reserved count 17, key abcd000000000000000000000000000000000000000"
+		  "000000000000000000000" ID },
+		{ { PAYMENT_SIGNED, 128, 7, 0, 364, "" }, PAY "payment: signed 364 bytes" ID },
+		{ { PAYMENT_RECEIPT, 0, 7, 0, 0, "" },
+		  PAY "payment: asks for the last receipt" ID },
+		{ { PAYMENT_REFUSED, 0, 7, 0, 3, "" }, PAY "payment: refused for reason 3" ID },
+		{ { 11 | CHAN_DECISION, 0, 7, 0, 3, "" }, NULL },
+	};
+	static const struct {
+		struct payment_answer a;
+		const char *says;
+	} answers[] = {
+		{ { PAYMENT_YES, 0, 7, 0 }, PAY "payment: YES" ID },
+		{ { PAYMENT_LOCKED, 0, 7, 0 }, PAY "payment: LOCKED" ID },
+		{ { PAYMENT_SHOWN, 0, 7, 0 }, PAY "payment: is shown" ID },
+		{ { PAYMENT_SEEN, 0, 7, 0 }, PAY "payment: was seen" ID },
+		{ { 10, 0, 0, 0 },
+		  PAY "unknown payment 0a0000000000000000000000000000000000000000000000" },
+	};
+	static const struct {
+		struct pin_answer a;
+		const char *says;
+	} pin_answers[] = {
+		{ { PIN_RIGHT, 5, 7, { 0 } }, PAY "PIN: RIGHT, 5 tries left" ID },
+		{ { PIN_WRONG, 4, 7, { 0 } }, PAY "PIN: WRONG, 4 tries left" ID },
+		{ { PIN_UNSET, 5, 7, { 0 } }, PAY "PIN: none, 5 tries left" ID },
+	};
+	static const struct {
+		struct verifier_message m;
+		const char *says;
+	} verifiers[] = {
+		{ { VERIFIER_ATTEMPT, 0, 7, "" }, PAY "PIN: an attempt begins" ID },
+		{ { VERIFIER_RIGHT, 0, 7, "" }, PAY "PIN: RIGHT: granted" ID },
+		{ { VERIFIER_STORE, 0, 7, "$argon2id$" },
+		  PAY "PIN: a new verifier (not shown)" ID },
+		{ { VERIFIER_IS, 3, 7, "$argon2id$" },
+		  PAY "PIN: the verifier (not shown), 3 tries left" ID },
+		{ { VERIFIER_DONE, 5, 7, "\1" }, PAY "PIN: done, 5 tries left" ID },
+		{ { VERIFIER_NONE_LEFT, 0, 7, "" }, PAY "PIN: no tries left" ID },
+		{ { 77, 0, 7, "$argon2id$" }, PAY "PIN: unknown (not shown)" ID },
+	};
+	static const char *const pins[] = { "unknown", "tried", "to be changed",
+					    "is there one?", "unknown" };
+	struct record record;
+	char wanted[128];
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(payments); i++) {
+		if (payments[i].says != NULL)
+			assert_says(AUDIT_MESSAGE, &line, &payments[i].m, sizeof(payments[i].m),
+				    payments[i].says);
+		record = record_of(AUDIT_MESSAGE, &line, &payments[i].m, sizeof(payments[i].m));
+		say(&record, true); /* whatever it is, it fits */
+		assert_non_null(strstr(said, "\"}\n"));
+	}
+	for (unsigned i = 0; i < COUNT(answers); i++)
+		assert_says(AUDIT_MESSAGE, &line, &answers[i].a, sizeof(answers[i].a),
+			    answers[i].says);
+	for (unsigned i = 0; i < COUNT(pin_answers); i++)
+		assert_says(AUDIT_MESSAGE, &line, &pin_answers[i].a, sizeof(pin_answers[i].a),
+			    pin_answers[i].says);
+	for (unsigned i = 0; i < COUNT(verifiers); i++) {
+		assert_says(AUDIT_MESSAGE, &line, &verifiers[i].m, sizeof(verifiers[i].m),
+			    verifiers[i].says);
+		record = record_of(AUDIT_MESSAGE, &line, &verifiers[i].m,
+				   sizeof(verifiers[i].m));
+		say(&record, true);
+		assert_null(strstr(said, "argon2id"));
+		assert_null(strstr(said, "6172676f6e"));
+	}
+	for (unsigned type = 0; type < COUNT(pins); type++) {
+		const struct pin_message m = { type, 0, 7, "739146", "4321" };
+
+		snprintf(wanted, sizeof(wanted), PAY "PIN: %s (not shown)", pins[type]);
+		assert_says(AUDIT_MESSAGE, &line, &m, sizeof(m), wanted);
+		record = record_of(AUDIT_MESSAGE, &line, &m, sizeof(m));
+		say(&record, true);
+		assert_null(strstr(said, "739146"));
+		assert_null(strstr(said, "373339"));
+	}
+}
+
 static void test_words_of_the_rest(void **state)
 {
 	const uint64_t n = 12345;
@@ -1014,6 +1124,7 @@ int main(void)
 		TEST(test_grows),
 		TEST(test_overtaken),
 		TEST(test_words_of_messages),
+		TEST(test_attack_P7_words_of_payments),
 		TEST(test_words_of_the_rest),
 		TEST(test_times),
 		TEST(test_attack_P6_injection),

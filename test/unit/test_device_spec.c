@@ -100,7 +100,7 @@ static const struct {
 	{ KIND_RNG, "", "" },
 };
 
-#define DISK_KEYS "file, socket, format, serial, readonly, direct, queues, rate, ops"
+#define DISK_KEYS "file, socket, format, serial, readonly, direct, bootindex, queues, rate, ops"
 
 /* Bad ones: the one line that is logged. */
 static const struct {

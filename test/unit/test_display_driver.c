@@ -5,6 +5,7 @@
 #include "bug.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -25,7 +26,14 @@ static unsigned new_rows, new_columns;
 static const struct backend_events *told;
 static int memory = -1, bell = -1;
 
-enum { KEYS = 2 * DRIVER_ASKERS }; /* channels: question and answer of each, then the keys */
+/* Channels: question and answer of each, then the keys, then those of payments. */
+enum { KEYS = 2 * DRIVER_ASKERS, TEXTS, ANSWERS, PINS, PIN_ANSWERS, STORAGE, ENDS };
+
+static struct payment_message payments[QUEUE];
+static unsigned payments_first, payments_end;
+static struct pin_answer pin_answer;
+static bool pin_waits; /* that answer, to be taken */
+static uint64_t granted;
 
 /* The clock, and what lib/critical.c does. */
 
@@ -43,6 +51,57 @@ static unsigned asker_of(const struct critical_end *e)
 	return (unsigned)(e - critical.end) / 2;
 }
 
+static void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "display: %s\n", what);
+	abort();
+}
+
+/* What the storage is told: only a payment that the authentication has granted. */
+static enum chan_status hear_storage(const struct payment_message *m)
+{
+	if (driver.storage_full)
+		return CHAN_AGAIN;
+	must(payment_message_valid(m), "a message for the storage that breaks a rule");
+	if (m->type == PAYMENT_TEXT) {
+		must(payment_chunks_take(&driver.stored, m), "a text with gaps");
+		return CHAN_OK;
+	}
+	must(m->type == PAYMENT_CONFIRM && payment_chunks_whole(&driver.stored, m),
+	     "confirms no text");
+	must(granted == m->id, "confirms without a PIN");
+	granted = 0;
+	driver.confirmed++;
+	return CHAN_OK;
+}
+
+static void hear_answer(const struct payment_answer *a)
+{
+	must(a->reserved == 0 && a->padding == 0, "an answer that breaks a rule");
+	must(a->type != PAYMENT_YES || (driver.confirmed > 0 && driver.stored.id == a->id),
+	     "yes before the storage knows");
+	if (driver.paid_count < DRIVER_ANSWERS)
+		driver.paid[driver.paid_count] = *a;
+	driver.paid_count++;
+	driver.yes += a->type == PAYMENT_YES;
+}
+
+static enum chan_status send_of_payments(const struct critical_end *e, const void *message)
+{
+	if (e == &critical.end[STORAGE])
+		return hear_storage(message);
+	if (e == &critical.end[ANSWERS]) {
+		hear_answer(message);
+		return CHAN_OK;
+	}
+	must(e == &critical.end[PINS], "writes to a channel that it reads");
+	memcpy(&driver.pin, message, sizeof(driver.pin));
+	driver.pins++;
+	return CHAN_OK;
+}
+
 enum chan_status critical_send(struct critical_end *e, const void *message)
 {
 	const struct prompt_answer *a = message;
@@ -50,6 +109,8 @@ enum chan_status critical_send(struct critical_end *e, const void *message)
 
 	if (!e->open)
 		return CHAN_BROKEN;
+	if (e > &critical.end[KEYS])
+		return send_of_payments(e, message);
 	if (i == DRIVER_ASKERS) {
 		if (driver.typed_count < DRIVER_TYPED)
 			memcpy(&driver.typed[driver.typed_count], message,
@@ -72,6 +133,16 @@ enum chan_status critical_recv(struct critical_end *e, void *message)
 
 	if (!e->open)
 		return CHAN_AGAIN;
+	if (e == &critical.end[PIN_ANSWERS]) {
+		memcpy(message, &pin_answer, sizeof(pin_answer));
+		return pin_waits ? (pin_waits = false, CHAN_OK) : CHAN_AGAIN;
+	}
+	if (e == &critical.end[TEXTS]) {
+		if (payments_first == payments_end)
+			return CHAN_AGAIN;
+		memcpy(message, &payments[payments_first++ % QUEUE], sizeof(payments[0]));
+		return CHAN_OK;
+	}
 	if (breaks[i]) {
 		e->open = false;
 		return CHAN_BROKEN;
@@ -170,7 +241,7 @@ static void set_channel(unsigned i, const char *from, const char *to, enum chann
 	critical.end[i].open = true;
 }
 
-void driver_open(const char *phrase)
+static void open_display(const char *phrase, bool numbers, bool payments_too)
 {
 	static const char *const names[DRIVER_ASKERS] = { "dialler", "second" };
 	struct display_settings s = { .guest = "linux" };
@@ -184,6 +255,9 @@ void driver_open(const char *phrase)
 	memset(queue_first, 0, sizeof(queue_first));
 	memset(queue_end, 0, sizeof(queue_end));
 	memset(breaks, 0, sizeof(breaks));
+	payments_first = payments_end = 0;
+	pin_waits = false;
+	granted = 0;
 	if (memory < 0) {
 		memory = memfd_create("grid", MFD_CLOEXEC);
 		bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -195,7 +269,7 @@ void driver_open(const char *phrase)
 	memset((void *)driver.grid, 0, sizeof(*driver.grid));
 	atomic_store(&driver.grid->cursor, UINT32_MAX);
 	driver = (struct driver){ .now_ms = 100000, .grid = driver.grid, .shown = &shown };
-	for (unsigned i = 0; i < DRIVER_ASKERS; i++) {
+	for (unsigned i = 0; i < DRIVER_ASKERS && numbers; i++) {
 		set_channel(2 * i, names[i], "screen", CHANNEL_READER,
 			    sizeof(struct prompt_message));
 		critical.end[2 * i].reader.log = (const struct chan_log *)log_page[i];
@@ -203,12 +277,112 @@ void driver_open(const char *phrase)
 			    sizeof(struct prompt_answer));
 	}
 	set_channel(KEYS, "screen", "terminal", CHANNEL_WRITER, sizeof(struct grid_input));
-	critical.config.channel_count = KEYS + 1;
+	if (payments_too) {
+		set_channel(TEXTS, "showpay", "screen", CHANNEL_READER,
+			    sizeof(struct payment_message));
+		critical.end[TEXTS].reader.log = (const struct chan_log *)log_page[0];
+		set_channel(ANSWERS, "screen", "showpay", CHANNEL_WRITER,
+			    sizeof(struct payment_answer));
+		set_channel(PINS, "screen", "auth", CHANNEL_WRITER, sizeof(struct pin_message));
+		set_channel(PIN_ANSWERS, "auth", "screen", CHANNEL_READER,
+			    sizeof(struct pin_answer));
+		set_channel(STORAGE, "screen", "storage", CHANNEL_WRITER,
+			    sizeof(struct payment_message));
+	}
+	critical.config.channel_count = payments_too ? ENDS : KEYS + 1;
 	critical.config.resource_count = 2;
 	snprintf(s.phrase, sizeof(s.phrase), "%s", phrase);
 	memcpy(critical.config.settings, &s, sizeof(s));
 	BUG_ON(display_open(&critical) != STATUS_OK);
 	driver_wait(0);
+}
+
+void driver_open(const char *phrase)
+{
+	open_display(phrase, true, false);
+}
+
+void driver_open_to_pay(const char *phrase, bool with_numbers)
+{
+	open_display(phrase, with_numbers, true);
+}
+
+void driver_payment(const struct payment_message *m)
+{
+	if (!critical.end[TEXTS].open)
+		return;
+	payments[payments_end++ % QUEUE] = *m;
+	display_notified(&critical.end[TEXTS]);
+	driver_wait(0);
+}
+
+void driver_pay_type(enum payment_type type, uint64_t id, uint32_t value)
+{
+	const struct payment_message m = { .type = type, .id = id, .value = value };
+
+	driver_payment(&m);
+}
+
+void driver_pay(uint64_t id, const char *text, size_t len)
+{
+	struct payment_message m;
+
+	for (uint32_t at = 0; at < len;) {
+		at = payment_chunk(&m, id, text, (uint32_t)len, at);
+		driver_payment(&m);
+	}
+	driver_pay_type(PAYMENT_ASK, id, (uint32_t)len);
+}
+
+uint32_t driver_paid(void)
+{
+	return driver.paid_count == 0 ? 0 : driver.paid[driver.paid_count - 1].type;
+}
+
+void driver_pin_says(enum pin_answer_type type, uint32_t tries)
+{
+	if (!critical.end[PIN_ANSWERS].open)
+		return;
+	pin_answer = (struct pin_answer){ .type = type, .tries = tries, .id = driver.pin.id };
+	pin_waits = true;
+	if (type == PIN_RIGHT && driver.pin.type == PIN_TRY)
+		granted = driver.pin.id;
+	display_notified(&critical.end[PIN_ANSWERS]);
+	driver_wait(0);
+}
+
+void driver_room(void)
+{
+	display_notified(&critical.end[STORAGE]);
+	driver_wait(0);
+}
+
+void driver_payment_channel(unsigned which, bool open)
+{
+	static const unsigned ends[][2] = { { TEXTS, ANSWERS },
+					    { PINS, PIN_ANSWERS },
+					    { STORAGE, STORAGE } };
+
+	for (unsigned i = 0; i < 2; i++)
+		critical.end[ends[which][i]].open = open;
+	for (unsigned i = 0; i < 2; i++)
+		display_notified(&critical.end[ends[which][i]]);
+	driver_wait(0);
+}
+
+void driver_digits(const char *digits)
+{
+	for (; *digits != '\0'; digits++) {
+		driver_press((uint32_t)*digits);
+		driver_wait(100);
+	}
+	driver_press(GRID_KEY_ENTER);
+	driver_wait(50);
+}
+
+bool driver_remembers(const void *bytes, size_t len)
+{
+	return memmem(&d, sizeof(d), bytes, len) != NULL;
 }
 
 void driver_attach(unsigned rows, unsigned columns)

@@ -9,6 +9,7 @@
 
 #include "critical_settings.h"
 #include "grid.h"
+#include "payment_chunks.h"
 #include "prompt.h"
 
 #include <stdbool.h>
@@ -39,11 +40,23 @@ struct driver {
 	struct grid_input typed[DRIVER_TYPED]; /* at the guest, the first of it */
 	unsigned typed_count;
 	unsigned yes; /* answers in all, whoever got them */
+
+	/* Show-and-pay, authentication, storage. */
+	struct payment_answer paid[DRIVER_ANSWERS]; /* the first of them */
+	unsigned paid_count;
+	struct pin_message pin; /* the last one */
+	unsigned pins;
+	struct payment_chunks stored; /* the text that the storage has, and how often it was */
+	unsigned confirmed;	      /* confirmed */
+	bool storage_full;	      /* it takes nothing */
 };
 extern struct driver driver;
 
 /* A display that has just begun, at now_ms 100000; nobody is attached. */
 void driver_open(const char *phrase);
+
+/* The same with show-and-pay, authentication and storage; without the dialler and the second. */
+void driver_open_to_pay(const char *phrase, bool with_numbers);
 
 /* And then somebody is, and sees it; or has gone. */
 void driver_attach(unsigned rows, unsigned columns);
@@ -72,6 +85,27 @@ void driver_audit(unsigned i, bool stopped);
 
 /* The terminal process: its bell rings. */
 void driver_ring(void);
+
+/* Show-and-pay says this; a text and the question about it. */
+void driver_payment(const struct payment_message *m);
+void driver_pay(uint64_t id, const char *text, size_t len);
+void driver_pay_type(enum payment_type type, uint64_t id, uint32_t value);
+
+/* The last answer to it, or 0. */
+uint32_t driver_paid(void);
+
+/* The authentication answers what it was asked last; the storage has room again. */
+void driver_pin_says(enum pin_answer_type type, uint32_t tries);
+void driver_room(void);
+
+/* A channel of theirs ends, or begins anew: 0 show-and-pay, 1 authentication, 2 storage. */
+void driver_payment_channel(unsigned which, bool open);
+
+/* Digits and Enter, as people type them. */
+void driver_digits(const char *digits);
+
+/* Whether the display's memory has these bytes anywhere. */
+bool driver_remembers(const void *bytes, size_t len);
 
 /* The last answer to i, or 0; how many of one type. */
 uint32_t driver_last(unsigned i);

@@ -231,38 +231,311 @@ static void too_small(void)
 	driver_wait(100);
 }
 
+#define PAY_HEAD                                                                               \
+	"Zwinger payment 1\nPayee: Bean and Leaf GmbH\nAccount: DE89370400440532013000\n"
+#define PAY_ITEMS                                                                              \
+	"Item: 2 x 4.50 = 9.00 Espresso\nItem: 1 x 4.49 = 4.49 Tea (green)\n"                  \
+	"Total: 13.49 EUR\n"
+#define PAY_TAIL                                                                               \
+	"From: DE02120300000000202051\nDate: 2026-11-29T14:55:01Z\nCount: 17\n"                \
+	"Key: 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+#define PAY_NONCE "Nonce: 00112233445566778899aabbccddeeff\n"
+#define PAY_TEXT                                                                               \
+	PAY_HEAD PAY_ITEMS "Reference: Order 4711\nNote: thank you\n" PAY_NONCE PAY_TAIL
+
+/* Keys count, on the page of that number. */
+static void pay_page(const char *text, unsigned page)
+{
+	driver_pay(1, text, strlen(text));
+	driver_wait(1500);
+	for (unsigned i = 0; i < page; i++) {
+		driver_press(GRID_KEY_PAGE_DOWN);
+		driver_wait(1500);
+	}
+}
+
+static void pay_unread(void)
+{
+	driver_pay(1, PAY_TEXT, strlen(PAY_TEXT));
+	driver_wait(100);
+}
+
+static void pay_whom(void)
+{
+	pay_page(PAY_TEXT, 0);
+}
+
+static void pay_no_note(void)
+{
+	pay_page(PAY_HEAD PAY_ITEMS "Reference: Order 4711\nNote: -\n" PAY_NONCE PAY_TAIL, 0);
+}
+
+static void pay_items(void)
+{
+	pay_page(PAY_TEXT, 1);
+}
+
+static void pay_particulars(void)
+{
+	pay_page(PAY_TEXT, 2);
+}
+
+static void pay_total(void)
+{
+	pay_page(PAY_TEXT, 3);
+}
+
+static void pay_typed(void)
+{
+	pay_total();
+	driver_press('4');
+	driver_wait(100);
+}
+
+#define ITEM "Item: 9999 x 50000.05 = 499950499.95 An item of all thirty-five signs: 3\n"
+#define MANY ITEM ITEM ITEM ITEM ITEM ITEM ITEM ITEM ITEM ITEM
+#define LONGEST                                                                                              \
+	"Zwinger payment 1\nPayee: A name of a payee that is as long as it may be, that is seventy signs.\n" \
+	"Account: MT84MALT011000012345MTLCAST001S\n" MANY                                                    \
+	"Total: 4999504999.50 EUR\nReference: A reference of thirty-five signs 35\n"                         \
+	"Note: And a note that is as long as that.\n" PAY_NONCE PAY_TAIL
+
+static void pay_whom_longest(void)
+{
+	pay_page(LONGEST, 0);
+}
+
+static void pay_items_longest(void)
+{
+	pay_page(LONGEST, 2);
+}
+
+static void pay_total_longest(void)
+{
+	pay_page(LONGEST, 4);
+}
+
+static void pay_edit(void)
+{
+	pay_whom();
+	driver_press('e');
+	driver_wait(1500);
+}
+
+static void pay_edit_wrong(void)
+{
+	pay_edit();
+	driver_press(' ');
+	driver_press(GRID_KEY_ENTER);
+	driver_wait(100);
+}
+
+static void pay_asked(enum pin_answer_type type, uint32_t tries)
+{
+	pay_typed();
+	driver_press('9');
+	driver_wait(100);
+	driver_press(GRID_KEY_ENTER);
+	driver_wait(100);
+	driver_pin_says(type, tries);
+	driver_wait(1500);
+}
+
+static void pay_pin(void)
+{
+	pay_asked(PIN_IS_SET, 5);
+}
+
+static void pay_pin_typed(void)
+{
+	pay_pin();
+	driver_press('1');
+	driver_wait(100);
+	driver_press('2');
+	driver_wait(100);
+}
+
+static void pay_pin_short(void)
+{
+	pay_pin_typed();
+	driver_press(GRID_KEY_ENTER);
+	driver_wait(100);
+}
+
+static void pay_pin_wait(void)
+{
+	pay_pin();
+	driver_digits("1234");
+}
+
+static void pay_pin_wrong(void)
+{
+	pay_pin_wait();
+	driver_pin_says(PIN_WRONG, 1);
+	driver_wait(100);
+}
+
+static void pay_choose(void)
+{
+	pay_asked(PIN_UNSET, 5);
+}
+
+static void pay_repeat(void)
+{
+	pay_choose();
+	driver_digits("1234");
+	driver_wait(1500);
+}
+
+static void pay_differ(void)
+{
+	pay_repeat();
+	driver_digits("1235");
+	driver_wait(100);
+}
+
+static void pay_pin_set(void)
+{
+	pay_repeat();
+	driver_digits("1234");
+	driver_pin_says(PIN_RIGHT, 5);
+	driver_wait(100);
+}
+
+static void pay_locked(void)
+{
+	pay_asked(PIN_LOCKED, 0);
+}
+
+static void pay_unable(void)
+{
+	pay_asked(PIN_UNABLE, 0);
+}
+
+static void pay_signing(void)
+{
+	pay_pin_wait();
+	driver_pin_says(PIN_RIGHT, 5);
+	driver_wait(100);
+}
+
+static void pay_result(uint32_t result, uint64_t ms)
+{
+	pay_signing();
+	driver_pay_type(PAYMENT_RESULT, 1, result);
+	driver_wait(ms);
+}
+
+static void pay_paid(void)
+{
+	pay_result(PAYMENT_PAID, 100);
+}
+
+static void pay_paid_seen(void)
+{
+	pay_result(PAYMENT_PAID, 2000);
+}
+
+static void pay_failed(void)
+{
+	pay_result(PAYMENT_FAILED, 2000);
+}
+
+static void pay_unknown(void)
+{
+	pay_signing();
+	driver_wait(32000);
+}
+
+static void menu_pin(void)
+{
+	menu();
+	driver_press('p');
+	driver_pin_says(PIN_IS_SET, 5);
+	driver_wait(100);
+}
+
+static void menu_pin_new(void)
+{
+	menu_pin();
+	driver_digits("1234");
+}
+
+static void menu_pin_changed(void)
+{
+	menu_pin_new();
+	driver_digits("5678");
+	driver_digits("5678");
+	driver_pin_says(PIN_RIGHT, 5);
+	driver_wait(100);
+}
+
 static const struct {
 	const char *name;
 	void (*reach)(void);
 	unsigned rows, columns;
+	bool pays;
 } screens[] = {
-	{ "guest", guest_console, 25, 80 },
-	{ "dial_emergency", dial_emergency, 25, 80 },
-	{ "dial_short", dial_short, 25, 80 },
-	{ "dial_local", dial_local, 25, 80 },
-	{ "dial_national", dial_national, 25, 80 },
-	{ "dial_national_wide", dial_national, 40, 132 },
-	{ "dial_mobile", dial_mobile, 25, 80 },
-	{ "dial_international", dial_international, 25, 80 },
-	{ "dial_longest", dial_longest, 24, 80 },
-	{ "dial_free", dial_free, 25, 80 },
-	{ "dial_premium", dial_premium, 25, 80 },
-	{ "dial_premium_both", dial_premium_both, 25, 80 },
-	{ "dial_premium_unknown", dial_premium_unknown, 25, 80 },
-	{ "dial_unread", dial_unread, 25, 80 },
-	{ "dial_typed", dial_typed, 25, 80 },
-	{ "dial_gone", dial_gone, 25, 80 },
-	{ "accept", accept_number, 25, 80 },
-	{ "accept_unknown", accept_unknown, 25, 80 },
-	{ "call_dialling", call_dialling, 25, 80 },
-	{ "call_ringing", call_ringing, 25, 80 },
-	{ "call_connected", call_connected, 25, 80 },
-	{ "menu", menu, 25, 80 },
-	{ "menu_call", menu_call, 25, 80 },
-	{ "menu_held_back", menu_held_back, 25, 80 },
-	{ "audit_stopped", audit_stopped, 25, 80 },
-	{ "held_back", held_back, 25, 80 },
-	{ "too_small", too_small, 25, 80 },
+	{ "guest", guest_console, 25, 80, false },
+	{ "dial_emergency", dial_emergency, 25, 80, false },
+	{ "dial_short", dial_short, 25, 80, false },
+	{ "dial_local", dial_local, 25, 80, false },
+	{ "dial_national", dial_national, 25, 80, false },
+	{ "dial_national_wide", dial_national, 40, 132, false },
+	{ "dial_mobile", dial_mobile, 25, 80, false },
+	{ "dial_international", dial_international, 25, 80, false },
+	{ "dial_longest", dial_longest, 24, 80, false },
+	{ "dial_free", dial_free, 25, 80, false },
+	{ "dial_premium", dial_premium, 25, 80, false },
+	{ "dial_premium_both", dial_premium_both, 25, 80, false },
+	{ "dial_premium_unknown", dial_premium_unknown, 25, 80, false },
+	{ "dial_unread", dial_unread, 25, 80, false },
+	{ "dial_typed", dial_typed, 25, 80, false },
+	{ "dial_gone", dial_gone, 25, 80, false },
+	{ "accept", accept_number, 25, 80, false },
+	{ "accept_unknown", accept_unknown, 25, 80, false },
+	{ "call_dialling", call_dialling, 25, 80, false },
+	{ "call_ringing", call_ringing, 25, 80, false },
+	{ "call_connected", call_connected, 25, 80, false },
+	{ "menu", menu, 25, 80, false },
+	{ "menu_call", menu_call, 25, 80, false },
+	{ "menu_held_back", menu_held_back, 25, 80, false },
+	{ "audit_stopped", audit_stopped, 25, 80, false },
+	{ "held_back", held_back, 25, 80, false },
+	{ "too_small", too_small, 25, 80, false },
+	{ "pay_unread", pay_unread, 25, 80, true },
+	{ "pay_whom", pay_whom, 25, 80, true },
+	{ "pay_no_note", pay_no_note, 25, 80, true },
+	{ "pay_items", pay_items, 25, 80, true },
+	{ "pay_particulars", pay_particulars, 25, 80, true },
+	{ "pay_total", pay_total, 25, 80, true },
+	{ "pay_typed", pay_typed, 25, 80, true },
+	{ "pay_whom_longest", pay_whom_longest, 24, 80, true },
+	{ "pay_items_longest", pay_items_longest, 24, 80, true },
+	{ "pay_total_longest", pay_total_longest, 24, 80, true },
+	{ "pay_edit", pay_edit, 25, 80, true },
+	{ "pay_edit_wrong", pay_edit_wrong, 25, 80, true },
+	{ "pay_pin", pay_pin, 25, 80, true },
+	{ "pay_pin_typed", pay_pin_typed, 25, 80, true },
+	{ "pay_pin_short", pay_pin_short, 25, 80, true },
+	{ "pay_pin_wait", pay_pin_wait, 25, 80, true },
+	{ "pay_pin_wrong", pay_pin_wrong, 25, 80, true },
+	{ "pay_choose", pay_choose, 25, 80, true },
+	{ "pay_repeat", pay_repeat, 25, 80, true },
+	{ "pay_differ", pay_differ, 25, 80, true },
+	{ "pay_pin_set", pay_pin_set, 25, 80, true },
+	{ "pay_locked", pay_locked, 25, 80, true },
+	{ "pay_unable", pay_unable, 25, 80, true },
+	{ "pay_signing", pay_signing, 25, 80, true },
+	{ "pay_paid", pay_paid, 25, 80, true },
+	{ "pay_paid_seen", pay_paid_seen, 25, 80, true },
+	{ "pay_failed", pay_failed, 25, 80, true },
+	{ "pay_unknown", pay_unknown, 25, 80, true },
+	{ "menu_pin", menu_pin, 25, 80, true },
+	{ "menu_pin_new", menu_pin_new, 25, 80, true },
+	{ "menu_pin_changed", menu_pin_changed, 25, 80, true },
+	{ "menu_to_pay", menu, 25, 80, true },
+	{ "pay_total_wide", pay_total, 40, 132, true },
 };
 
 static size_t put_glyph(char *at, uint32_t c)
@@ -330,7 +603,10 @@ static void one_screen(void **state)
 	size_t len;
 	FILE *f;
 
-	driver_open(DRIVER_PHRASE);
+	if (screens[i].pays)
+		driver_open_to_pay(DRIVER_PHRASE, true);
+	else
+		driver_open(DRIVER_PHRASE);
 	driver_attach(screens[i].rows, screens[i].columns);
 	screens[i].reach();
 	len = print_screen(is);

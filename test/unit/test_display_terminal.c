@@ -477,6 +477,21 @@ static void test_attack_C16_no_terminal(void **state)
 	close(others[0]);
 }
 
+/* A terminal that was opened for reading alone shows nothing: it is no screen. */
+static void test_read_only(void **state)
+{
+	char byte, name[64];
+	int other[2];
+
+	(void)state;
+	backend->close();
+	assert_int_equal(ttyname_r(tty, name, sizeof(name)), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
+	assert_null(terminal_open(open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC), other[1], NULL));
+	assert_int_equal(read(other[0], &byte, 1), 0);
+	close(other[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,6 +507,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_attack_S7_detached, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_attack_S11_gone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_attack_C16_no_terminal, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_read_only, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,7 +164,17 @@ static const struct {
 	{ "kind = \"auditor\";", "kind = \"audit\";",
 	  "phone.dts:35: /processes/auditor: kind: is not what dtc makes of a reference" },
 	{ "kernel = \"vmlinuz\";", "",
-	  "phone.dts:6: /processes/linux: kernel: is missing; it is one text of 1 to 255 printable ASCII characters" },
+	  "phone.dts:6: /processes/linux: kernel: is missing; it is a file; or let firmware = \"seabios\" boot a disk" },
+	{ "kernel = \"vmlinuz\";", "kernel = \"vmlinuz\"; firmware = \"seabios\";",
+	  "phone.dts:8: /processes/linux: kernel: does not go with firmware, which finds its own" },
+	{ "kernel = \"vmlinuz\";", "firmware = \"seabios\"; initrd = \"i\";",
+	  "phone.dts:8: /processes/linux: initrd: does not go with firmware, which finds its own" },
+	{ "kernel = \"vmlinuz\";", "firmware = \"seabios\"; cmdline = \"quiet\";",
+	  "phone.dts:8: /processes/linux: cmdline: does not go with firmware, which finds its own" },
+	{ "kernel = \"vmlinuz\";", "firmware = \"ovmf\";",
+	  "phone.dts:8: /processes/linux: firmware: is neither \"seabios\" nor a path with a '/'" },
+	{ "kernel = \"vmlinuz\";", "firmware = \"seabios\";",
+	  "measured.dtsi:2: /binaries: zwinger-vmm-firmware: is missing: 'linux' needs it, and it is started only if its SHA-256 is known" },
 	{ "kernel = \"vmlinuz\";", "kernel = \"\";",
 	  "phone.dts:8: /processes/linux: kernel: is not one text of 1 to 255 printable ASCII characters" },
 	{ "kernel = \"vmlinuz\";", "kernel = <1>;",
@@ -218,17 +228,17 @@ static const struct {
 	{ "kind = \"terminal\";", "kind = \"terminal\"; node { };",
 	  "phone.dts:13: /processes/terminal: there is no node in here" },
 	{ "\"d.img,readonly\"", "\"d.img,readonli\"",
-	  "--disk: unknown key 'readonli'; did you mean 'readonly'? There are file, socket, format, serial, readonly, direct, queues, rate, ops\nphone.dts:11: /processes/linux: disk: is not texts as behind --disk of zwinger run, 16 at most" },
+	  "--disk: unknown key 'readonli'; did you mean 'readonly'? There are file, socket, format, serial, readonly, direct, bootindex, queues, rate, ops\nphone.dts:11: /processes/linux: disk: is not texts as behind --disk of zwinger run, 16 at most" },
 	{ "\"d.img,readonly\"", "\"d.img\", \"e.img,serial=\"",
 	  "--disk: serial: '' is not a text of up to 20 characters\nphone.dts:11: /processes/linux: disk: is not texts as behind --disk of zwinger run, 16 at most" },
 	{ "\"d.img,readonly\"", "\"\"",
-	  "--disk: unknown key ''; there are file, socket, format, serial, readonly, direct, queues, rate, ops\nphone.dts:11: /processes/linux: disk: is not texts as behind --disk of zwinger run, 16 at most" },
+	  "--disk: unknown key ''; there are file, socket, format, serial, readonly, direct, bootindex, queues, rate, ops\nphone.dts:11: /processes/linux: disk: is not texts as behind --disk of zwinger run, 16 at most" },
 	{ "\"d.img,readonly\"", "\"" X256 "\"",
 	  "phone.dts:11: /processes/linux: disk: is not texts as behind --disk of zwinger run, 16 at most" },
 	{ "disk = \"d.img,readonly\";", "disk;",
 	  "phone.dts:11: /processes/linux: disk: is not texts as behind --disk of zwinger run, 16 at most" },
 	{ "\"d.img,readonly\"", "\"d.img\", <1>",
-	  "--disk: unknown key ''; there are file, socket, format, serial, readonly, direct, queues, rate, ops\nphone.dts:11: /processes/linux: disk: is not texts as behind --disk of zwinger run, 16 at most" },
+	  "--disk: unknown key ''; there are file, socket, format, serial, readonly, direct, bootindex, queues, rate, ops\nphone.dts:11: /processes/linux: disk: is not texts as behind --disk of zwinger run, 16 at most" },
 	{ "modem = \"modem\";", "",
 	  "phone.dts:20: /processes/dialler: modem: is missing; it is one text of 1 to 255 printable ASCII characters" },
 	{ "country = \"+49\"", "country = \"49\"",
@@ -373,8 +383,7 @@ static const struct {
 	  "phone.dts:44: /channels/other: nothing goes from kind \"vm\" to kind \"display\" by link \"messages\"" },
 	{ "keys {", "other { from = <&term>; to = <&dialler>; audit = \"full\"; };\n\t\tkeys {",
 	  "phone.dts:44: /channels/other: nothing goes from kind \"terminal\" to kind \"dialler\" by link \"messages\"" },
-	{ "keys {", "other { from = <&dialler>; to = <&log>; audit = \"full\"; };\n\t\tkeys {",
-	  "phone.dts:44: /channels/other: nothing goes from kind \"dialler\" to kind \"auditor\" by link \"messages\"" },
+	{ "keys {", "other { from = <&dialler>; to = <&log>; audit = \"full\"; };\n\t\tkeys {", "phone.dts:44: /channels/other: nothing goes from kind \"dialler\" to kind \"auditor\" by link \"messages\"" },
 	{ "keys {", "other { from = <&linux>; to = <&linux>; audit = \"full\"; };\n\t\tkeys {",
 	  "phone.dts:44: /channels/other: nothing goes from kind \"vm\" to kind \"vm\" by link \"messages\"" },
 	{ "keys {",
@@ -389,7 +398,8 @@ static const struct {
 	  "phone.dts:13: /processes/terminal: it needs one channel of link \"stream\" from a process of kind \"vm\"" },
 	{ "\t\tgrid { link = \"grid\"; from = <&term>; to = <&screen>; };\n", "",
 	  "phone.dts:16: /processes/screen: it needs one channel of link \"grid\" from a process of kind \"terminal\"" },
-	{ "term: terminal {", "t2: other { kind = \"terminal\"; };\n\t\tterm: terminal {", "phone.dts:13: /processes/other: it needs one channel of link \"messages\" from a process of kind \"display\"" },
+	{ "term: terminal {", "t2: other { kind = \"terminal\"; };\n\t\tterm: terminal {",
+	  "phone.dts:13: /processes/other: it needs one channel of link \"messages\" from a process of kind \"display\"" },
 	{ "term: terminal {", "d2: second { kind = \"display\"; };\n\t\tterm: terminal {",
 	  "phone.dts:17: /processes/screen: there is one already: 'second'" },
 	{ "term: terminal {",
@@ -640,7 +650,7 @@ static void test_good(void **state)
 	assert_int_equal(manifest_binary(&m, "zwinger-vmm")->sha256[31], 0xef);
 	assert_int_equal(manifest_binary(&m, "zwinger-vmm")->sha256[0], 0x01);
 	assert_null(manifest_binary(&m, "zwinger-net"));
-	assert_string_equal(manifest_program(MANIFEST_DIALLER), "zwinger-dialler");
+	assert_string_equal(manifest_program(&m.process[2]), "zwinger-dialler");
 }
 
 /* The ends of channels are found again though processes have changed their places. */

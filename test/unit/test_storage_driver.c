@@ -208,6 +208,8 @@ enum store_result driver_load(struct store *s)
 	return store_load(s, &f);
 }
 
+#define QUESTION 999 /* the id of a question for a receipt */
+
 /* What leaves. */
 
 static bool genuine(void)
@@ -233,17 +235,29 @@ static bool confirmed(const struct payment_chunks *c, uint64_t id)
 	       memcmp(c->text, driver.text, driver.text_len) == 0;
 }
 
+/* Whose a signature is: the payment that it answers, or, if the question was for a receipt, the one of its count. */
+static uint64_t signed_id(const struct payment_message *m)
+{
+	if (m->id != QUESTION)
+		return m->id;
+	for (unsigned i = 0; i < model.left_count; i++)
+		if (model.left[i].count == driver.signed_count)
+			return model.left[i].id;
+	return model.confirmed ? model.drawn.id : model.pending.id;
+}
+
 static void hear_signature(const struct payment_message *m)
 {
 	unsigned i = 0;
+	uint64_t id;
 
 	must(m->length == sizeof(driver.signature) && m->value == driver.text_len,
 	     "a receipt that is not whole");
 	memcpy(&driver.signature, m->bytes, sizeof(driver.signature));
 	must(genuine(), "a signature that is none");
-	driver.signed_id = m->id;
+	driver.signed_id = id = signed_id(m);
 	driver.signatures++;
-	while (i < model.left_count && model.left[i].id != m->id)
+	while (i < model.left_count && model.left[i].id != id)
 		i++;
 	if (i < model.left_count) {
 		must(memcmp(&model.left[i].signature, &driver.signature,
@@ -252,8 +266,7 @@ static void hear_signature(const struct payment_message *m)
 		return;
 	}
 	/* What is confirmed is granted, and of the same payment. */
-	must((model.confirmed && confirmed(&model.drawn, m->id)) ||
-		     confirmed(&model.pending, m->id),
+	must((model.confirmed && confirmed(&model.drawn, id)) || confirmed(&model.pending, id),
 	     "a text that was not confirmed");
 	must(driver.signed_count == model.top_count + 1, "a count that is not the next");
 	must(all_synced(), "a signature left before it was on the disk");
@@ -261,7 +274,7 @@ static void hear_signature(const struct payment_message *m)
 	model.reserved = model.granted = 0;
 	model.confirmed = false;
 	if (model.left_count < sizeof(model.left) / sizeof(*model.left)) {
-		model.left[model.left_count].id = m->id;
+		model.left[model.left_count].id = id;
 		model.left[model.left_count].count = driver.signed_count;
 		model.left[model.left_count++].signature = driver.signature;
 	}
@@ -453,7 +466,8 @@ static void deliver(enum end end, const void *message, size_t size)
 
 void driver_showpay(const struct payment_message *m)
 {
-	if (m->type == PAYMENT_RESERVE) {
+	if (m->type == PAYMENT_RESERVE && payment_message_valid(m) && m->length == 0 &&
+	    m->value == 0) {
 		model.reserved = m->id;
 		model.granted = 0;
 		model.confirmed = false;
@@ -466,7 +480,8 @@ void driver_display(const struct payment_message *m)
 	if (m->type == PAYMENT_TEXT)
 		(void)payment_chunks_take(&model.drawn, m);
 	if (m->type == PAYMENT_CONFIRM)
-		model.confirmed = model.granted != 0 && m->id == model.granted &&
+		model.confirmed = model.granted != 0 && payment_message_valid(m) &&
+				  m->length == 0 && m->id == model.granted &&
 				  payment_chunks_whole(&model.drawn, m);
 	deliver(FROM_DISPLAY, m, sizeof(*m));
 }
@@ -511,7 +526,7 @@ void driver_reserve(uint64_t id)
 
 void driver_ask_receipt(void)
 {
-	struct payment_message m = { .type = PAYMENT_RECEIPT, .id = 999 };
+	struct payment_message m = { .type = PAYMENT_RECEIPT, .id = QUESTION };
 
 	driver_showpay(&m);
 }

@@ -4,7 +4,7 @@
  * (a write of v ends the machine with status v << 1 | 1), and so much of fw_cfg as tells the number
  * of processors and the size of memory.
  */
-#include "extras.h"
+#include "boot.h"
 #include "multiboot.h"
 
 #include <string.h>
@@ -80,23 +80,30 @@ static void fw_cfg_access(void *dev, const struct bus_access *a)
 	pthread_mutex_unlock(&fw_cfg.lock);
 }
 
-void extras_create(struct machine *m)
+static void create_devices(struct machine *m)
 {
 	fw_cfg.machine = m;
 	bus_claim(&m->ports, EXIT_PORT, EXIT_REGS, exit_access, m);
 	bus_claim(&m->ports, FW_CFG_PORT, FW_CFG_REGS, fw_cfg_access, NULL);
 }
 
-bool extras_load(const struct machine *m, const struct kernel_source *src,
-		 struct kernel_entry *out, enum status *st)
+enum status boot_load(struct machine *m, const struct vm_config *c)
 {
 	static uint8_t bytes[MULTIBOOT_SEARCH];
-	ssize_t n = pread(src->kernel_fd, bytes, sizeof(bytes), 0);
+	struct kernel_source source = { .kernel_fd = VMM_FD_KERNEL,
+					.initrd_fd = VMM_FD_INITRD,
+					.cmdline = c->cmdline,
+					.cpu_count = c->cpu_count };
+	ssize_t n = pread(VMM_FD_KERNEL, bytes, sizeof(bytes), 0);
 	struct span head = { bytes, n > 0 ? (size_t)n : 0 };
+	struct kernel_entry entry;
 	uint32_t flags;
+	enum status st;
 
-	if (!multiboot_recognise(head, &flags))
-		return false;
-	*st = multiboot_load(&m->ram, src, head, flags, out);
-	return true;
+	create_devices(m);
+	if (multiboot_recognise(head, &flags))
+		st = multiboot_load(&m->ram, &source, head, flags, &entry);
+	else
+		st = kernel_load(&m->ram, &source, &entry);
+	return st == STATUS_OK ? vcpu_set_entry(&m->vcpu[0], &entry) : st;
 }

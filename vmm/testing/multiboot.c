@@ -282,7 +282,7 @@ enum status multiboot_load(const struct ram *ram, const struct kernel_source *sr
 	};
 	if (!write_trampoline(ram, (uint32_t)elf.entry) ||
 	    !write_information(ram, src, end, module_size) ||
-	    !acpi_write(&ram->mem, src->cpu_count))
+	    !acpi_write(&ram->mem, ACPI_START, src->cpu_count))
 		return no_fit("the boot information does");
 	return STATUS_OK;
 }
