@@ -78,13 +78,27 @@ bool device_has(const struct device *d, unsigned feature_bit)
 	return (d->acked >> feature_bit & 1) != 0;
 }
 
+/* Only this thread writes them; whoever reads them sees each number whole. */
+static void count(_Atomic uint64_t *counter, uint64_t more)
+{
+	uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, now + more, memory_order_relaxed);
+}
+
 void device_call(struct device *d, unsigned i)
 {
 	struct device_queue *q = &d->queue[i];
 
 	BUG_ON(i >= d->queue_count);
-	if (q->running && virtq_wants_call(&q->vq))
-		signal_fd(q->call_fd);
+	if (!q->running)
+		return;
+	count(&d->counters->queue[i].requests, (uint16_t)(q->vq.next_used - q->counted));
+	q->counted = q->vq.next_used;
+	if (!virtq_wants_call(&q->vq))
+		return;
+	count(&d->counters->queue[i].interrupts, 1);
+	signal_fd(q->call_fd);
 }
 
 void device_break(struct device *d, unsigned i, const char *why)
@@ -143,12 +157,13 @@ bool device_memory_file(const struct device *d, gpa_t addr, uint64_t len, int *f
 static void kicked(void *arg, uint32_t events)
 {
 	struct device_queue *q = arg;
-	uint64_t count;
-	ssize_t n = read(q->kick_fd, &count, sizeof(count));
+	uint64_t kicks;
+	ssize_t n = read(q->kick_fd, &kicks, sizeof(kicks));
 
-	if (n == (ssize_t)sizeof(count))
+	if (n == (ssize_t)sizeof(kicks)) {
+		count(&q->device->counters->queue[q->index].notifications, kicks);
 		q->device->ops->kick(q->device, q->index);
-	else if (n >= 0 || errno != EAGAIN || (events & (EPOLLHUP | EPOLLERR)) != 0)
+	} else if (n >= 0 || errno != EAGAIN || (events & (EPOLLHUP | EPOLLERR)) != 0)
 		device_break(q->device, q->index, "what kicks it is no eventfd");
 }
 
@@ -207,6 +222,7 @@ static void start_ring(struct backend *b, struct device_queue *q)
 	}
 	b->begun[q->index] = true;
 	q->running = true;
+	q->counted = q->vq.next_used;
 	if (q->vq.next_used != 0)
 		signal_fd(q->call_fd); /* of what was used before, the driver may not know */
 	if (d->ops->start != NULL)
@@ -753,8 +769,11 @@ bool backend_message(struct backend *b, struct vhost_user_message *m)
 
 void backend_init(struct backend *b, int vhost_fd)
 {
+	static struct device_counters nobodys;
+
 	*b = (struct backend){ .vhost_fd = vhost_fd, .request_fd = -1 };
 	b->device.ops = &device_ops;
+	b->device.counters = &nobodys;
 	for (unsigned i = 0; i < DEVICE_QUEUES_MAX; i++)
 		init_ring(b, i);
 }

@@ -16,7 +16,6 @@
 #include <linux/filter.h>
 #include <sys/resource.h>
 
-#define DEVICE_QUEUES_MAX   66	/* 64 for blk, 32 pairs and control for net */
 #define DEVICE_CONFIG_SPACE 256 /* bytes */
 #define VIRTIO_F_INDIRECT   28	/* VIRTIO_F_INDIRECT_DESC, virtio 1.2, 6 */
 #define VIRTIO_F_EVENT_IDX  29
@@ -65,6 +64,7 @@ struct device_ops {
 struct device_queue {
 	struct virtq vq; /* valid while running */
 	bool running;
+	uint16_t counted; /* vq.next_used when the counters were last brought up to date */
 	struct device *device;
 	unsigned index;
 	/* The rest is backend.c's. */
@@ -85,6 +85,8 @@ struct device {
 	uint8_t config[DEVICE_CONFIG_SPACE]; /* little-endian, as the driver reads it */
 	uint32_t config_size;
 	struct gmem mem; /* the guest's; may change only while no request is in flight */
+	struct device_counters
+		*counters; /* shared with the launcher, or of no use to anybody */
 	struct device_queue queue[DEVICE_QUEUES_MAX];
 };
 

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static struct backend backend;
 
@@ -17,6 +19,19 @@ static bool receive_config(struct device_config *c)
 
 	return n == (ssize_t)sizeof(*c) && c->version == DEVICE_CONFIG_VERSION &&
 	       c->backend_count <= DEVICE_BACKENDS_MAX;
+}
+
+/* The page stays mapped; its descriptor is of no more use. */
+static bool map_counters(struct device *d)
+{
+	void *page = mmap(NULL, sizeof(*d->counters), PROT_READ | PROT_WRITE, MAP_SHARED,
+			  DEVICE_FD_COUNTERS, 0);
+
+	if (page == MAP_FAILED)
+		return false;
+	close(DEVICE_FD_COUNTERS);
+	d->counters = page;
+	return true;
 }
 
 int main(void)
@@ -46,6 +61,10 @@ int main(void)
 		return STATUS_FAILED;
 	}
 	backend_init(&backend, DEVICE_FD_VHOST);
+	if ((config.flags & DEVICE_COUNTED) != 0 && !map_counters(&backend.device)) {
+		log_error("cannot map the counters: %s", strerror(errno));
+		return STATUS_NOT_STARTED;
+	}
 	st = ops->open(&backend.device, &config);
 	if (st != STATUS_OK)
 		return (int)st;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "backing.h"
 
+#include "chan_pages.h"
 #include "host.h"
 #include "log.h"
 #include "unix_socket.h"
@@ -298,12 +299,14 @@ static bool open_kind(struct backing *b)
 
 enum status backing_open(struct backing *b)
 {
+	int readable;
+
 	b->vm.virtio_id = served[b->kind].virtio_id;
 	b->vm.boot_index = (uint32_t)b->spec->bootindex;
 	b->config.version = DEVICE_CONFIG_VERSION;
 	b->config.rate =
 		(struct device_rate){ .bytes = b->spec->rate, .operations = b->spec->ops };
-	b->exe = b->connected = b->terminal = b->control = -1;
+	b->exe = b->connected = b->terminal = b->control = b->counters = -1;
 	if (!open_kind(b))
 		return b->kind == KIND_NET ? STATUS_FAILED : STATUS_NO_FILE;
 	if (b->server != NULL || b->kind == KIND_SHARE)
@@ -315,5 +318,12 @@ enum status backing_open(struct backing *b)
 			  b->program);
 		return STATUS_FAILED;
 	}
+	if (!chan_memory_create("counters", sizeof(struct device_counters), &b->counters,
+				&readable)) {
+		log_error("%s: its counters cannot be created: %s", b->label, strerror(errno));
+		return STATUS_FAILED;
+	}
+	close(readable); /* to look into it, we need no mapping */
+	b->config.flags |= DEVICE_COUNTED;
 	return STATUS_OK;
 }

@@ -27,6 +27,7 @@ struct backing {
 	int fd[DEVICE_BACKENDS_MAX];
 	int terminal; /* our end of a console's hvc0 */
 	int control;  /* the listening socket of a balloon; -1 for none */
+	int counters; /* memory of a struct device_counters; -1: not a process of ours */
 };
 
 /* Opens it all. What is not STATUS_OK has been logged. */

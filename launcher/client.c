@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -79,26 +80,40 @@ static bool say(int system, enum control_question q, int fd)
 	return false;
 }
 
-bool client_ask(int system, enum control_question q, char *answer, size_t size)
+char *client_fetch(int system, enum control_question q, int fd)
 {
 	struct pollfd p = { .fd = system, .events = POLLIN };
-	size_t len = 0;
+	char *text = NULL, some[4096];
+	size_t len;
+	FILE *f;
+	ssize_t n;
 
-	if (!say(system, q, -1))
-		return false;
-	for (;;) {
-		ssize_t n;
-
+	if (!say(system, q, fd))
+		return NULL;
+	f = open_memstream(&text, &len);
+	while (f != NULL) {
 		if (poll(&p, 1, -1) < 0 && errno == EINTR)
 			continue;
-		n = read(system, answer + len, size - 1 - len);
+		n = read(system, some, sizeof(some));
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
-		if (n <= 0 || len + (size_t)n == size - 1)
+		if (n <= 0)
 			break;
-		len += (size_t)n;
+		fwrite(some, 1, (size_t)n, f);
 	}
-	answer[len] = '\0';
+	if (f == NULL || fclose(f) != 0)
+		log_error("no memory for what the system says");
+	return text;
+}
+
+bool client_ask(int system, enum control_question q, char *answer, size_t size)
+{
+	char *text = client_fetch(system, q, -1);
+
+	if (text == NULL)
+		return false;
+	snprintf(answer, size, "%s", text);
+	free(text);
 	return true;
 }
 

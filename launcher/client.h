@@ -22,6 +22,9 @@ int client_connect(const char *name, char found[32]);
 /* Asks; the answer is text up to its end of file. False: logged. */
 bool client_ask(int system, enum control_question q, char *answer, size_t size);
 
+/* The same without a limit, for free(); fd: what goes along, or -1. NULL: logged. */
+char *client_fetch(int system, enum control_question q, int fd);
+
 /* Gives this terminal to the display; returns when it lets go. The terminal is as it was before.
  * False: the system has ended or has no display; a line has been printed. */
 bool client_attach(int system);

@@ -2,7 +2,6 @@
 #include "control.h"
 
 #include "log.h"
-#include "system.h"
 #include "unix_socket.h"
 
 #include <errno.h>
@@ -12,10 +11,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* Who has connected and not yet asked; then who waits for the end. 0: nobody. */
-static int clients[CONTROL_CLIENTS];
-static unsigned next_client;
 
 const char *control_directory(void)
 {
@@ -36,155 +31,160 @@ bool control_path(const char *name, char path[108])
 	return snprintf(path, 108, "%s/%s.sock", control_directory(), name) < 108;
 }
 
-int control_listen(const char *name)
+bool control_make_directory(char why[256])
 {
-	static char path[108]; /* unix_listen() keeps it */
 	const char *directory = control_directory();
 	struct stat st;
 
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST) {
-		log_error("cannot make '%s': %s", directory, strerror(errno));
-		return -1;
+		snprintf(why, 256, "cannot make '%s': %s", directory, strerror(errno));
+		return false;
 	}
 	/* In /tmp somebody else may have been there first. */
 	if (lstat(directory, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
 	    (st.st_mode & 077) != 0) {
-		log_error("'%s' is not a directory of this user's alone", directory);
+		snprintf(why, 256, "'%s' is not a directory of this user's alone", directory);
+		return false;
+	}
+	return true;
+}
+
+int control_listen(const char *name)
+{
+	static char path[108]; /* unix_listen() keeps it */
+	char why[256];
+
+	if (!control_make_directory(why)) {
+		log_error("%s", why);
 		return -1;
 	}
 	return control_path(name, path) ? unix_listen("control socket", path) : -1;
 }
 
-void control_poll(const struct system *s, struct pollfd p[CONTROL_POLLS])
+void control_poll(const struct control *c, struct pollfd p[CONTROL_POLLS])
 {
-	p[0] = (struct pollfd){ .fd = s->listener, .events = POLLIN };
+	p[0] = (struct pollfd){ .fd = c->listener, .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = c->metrics, .events = POLLIN };
 	for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
-		p[1 + i] = (struct pollfd){ .fd = clients[i] > 0 ? clients[i] : -1,
-					    .events = POLLIN };
+		p[2 + i] = (struct pollfd){ .fd = c->client[i].fd > 0 ? c->client[i].fd : -1,
+					    .events = c->client[i].text != NULL ? POLLOUT
+										: POLLIN };
 }
 
-static void drop(unsigned i)
+static void drop(struct control_client *k)
 {
-	if (clients[i] > 0)
-		close(clients[i]);
-	clients[i] = 0;
+	if (k->fd > 0)
+		close(k->fd);
+	free(k->text);
+	*k = (struct control_client){ .fd = 0 };
 }
 
 /* The newest takes the place of the oldest: nobody can keep the others out. */
-static void welcome(int listener)
+static void welcome(struct control *c, int listener, bool http)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct control_client *k = &c->client[c->next_client];
 
 	if (fd < 0)
 		return;
-	drop(next_client);
-	clients[next_client] = fd;
-	next_client = (next_client + 1) % CONTROL_CLIENTS;
+	drop(k);
+	k->fd = fd;
+	k->http = http;
+	c->next_client = (c->next_client + 1) % CONTROL_CLIENTS;
 }
 
-static void answer(int client, const char *text)
+/* False once there is nothing more to send, or nobody to send it to. */
+static bool send_on(struct control_client *k)
 {
-	(void)!send(client, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n = send(k->fd, k->text + k->at, k->len - k->at, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n > 0)
+		k->at += (size_t)n;
+	return k->at < k->len && (n > 0 || errno == EAGAIN || errno == EINTR);
 }
 
-/* The display gets the terminal and the connection; whatever it does with them, we are out of it. */
-static void attach(struct system *s, int client, int terminal)
+/* False at the end of what it says, or if it is no question. */
+static bool hear_question(struct control *c, struct control_client *k)
 {
-	struct critical_command c = { .kind = CRITICAL_ATTACH };
-	struct iovec part = { .iov_base = &c, .iov_len = sizeof(c) };
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(2 * sizeof(int))];
-	} control = { .bytes = { 0 } };
-	struct msghdr m = { .msg_iov = &part,
-			    .msg_iovlen = 1,
-			    .msg_control = &control,
-			    .msg_controllen = sizeof(control) };
-	const struct member *display = system_find(s, MANIFEST_DISPLAY);
-	int fds[2] = { terminal, client };
+	struct control_message q;
+	int fd;
+	ssize_t n = unix_receive(k->fd, &q, sizeof(q), &fd);
+	bool stays, ok;
+	FILE *f;
 
-	control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
-					   .cmsg_type = SCM_RIGHTS,
-					   .cmsg_len = CMSG_LEN(sizeof(fds)) };
-	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
-	if (terminal < 0)
-		answer(client, "no terminal came along\n");
-	else if (display == NULL)
-		answer(client, "this system has no display\n");
-	else if (display->process.child.pid == 0)
-		answer(client, "the display has ended\n");
-	else if (sendmsg(display->process.control, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		answer(client, "the display does not answer\n");
-}
-
-/* Takes at most one descriptor; the kernel closes further ones. */
-static ssize_t receive(int client, struct control_message *q, int *fd)
-{
-	struct iovec part = { .iov_base = q, .iov_len = sizeof(*q) };
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct msghdr m = { .msg_iov = &part,
-			    .msg_iovlen = 1,
-			    .msg_control = &control,
-			    .msg_controllen = sizeof(control) };
-	ssize_t n = recvmsg(client, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-
-	*fd = -1;
-	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
-	return n;
-}
-
-/* True if the client is to stay connected. */
-static bool serve(struct system *s, int client, const struct control_message *q, int fd)
-{
-	static char text[4096];
-	const struct member *auditor;
-
-	switch ((enum control_question)q->question) {
-	case CONTROL_PS:
-		system_describe(s, text, sizeof(text));
-		answer(client, text);
-		return false;
-	case CONTROL_STOP:
-		log_info("ended by zwinger stop");
-		s->ended = true;
-		s->status = STATUS_OK;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
-	case CONTROL_ATTACH:
-		attach(s, client, fd);
-		return false;
-	case CONTROL_AUDIT:
-		auditor = system_find(s, MANIFEST_AUDITOR);
-		if (auditor != NULL && realpath(auditor->is->auditor.directory, text) != NULL)
-			answer(client, text);
-		return false;
+	f = open_memstream(&k->text, &k->len);
+	ok = n == (ssize_t)sizeof(q) && q.magic == CONTROL_MAGIC && !k->stays && f != NULL;
+	if (ok && q.question == CONTROL_METRICS && fd >= 0 && unix_adopt(fd)) {
+		if (c->metrics >= 0)
+			close(c->metrics);
+		c->metrics = fd;
+		fd = -1;
+		fputs("OK\n", f);
+	} else if (ok && q.question == CONTROL_STAT) {
+		c->host.stat(c->host.state, f);
 	}
-	return false;
+	stays = ok &&
+		c->host.answer(c->host.state, (enum control_question)q.question, k->fd, fd, f);
+	if (f != NULL)
+		fclose(f);
+	if (fd >= 0)
+		close(fd);
+	if (stays || !ok) {
+		free(k->text);
+		k->text = NULL;
+	}
+	k->stays = stays;
+	return ok && (stays || send_on(k));
 }
 
-void control_polled(struct system *s, const struct pollfd p[CONTROL_POLLS])
+/* The page, or why there is none; its end is the end of the connection. */
+static bool hear_request(struct control *c, struct control_client *k)
+{
+	ssize_t n =
+		read(k->fd, k->request + k->request_len, sizeof(k->request) - k->request_len);
+	char head[HTTP_HEAD_MAX], *page = NULL;
+	enum http_verdict verdict;
+	size_t len = 0, head_len;
+	FILE *f;
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	k->request_len += (size_t)n;
+	verdict = http_judge(k->request, k->request_len);
+	if (verdict == HTTP_MORE)
+		return true;
+	f = open_memstream(&page, &len);
+	if (f != NULL && verdict == HTTP_PAGE)
+		c->host.stat(c->host.state, f);
+	if (f != NULL)
+		fclose(f);
+	head_len = http_head(verdict, len, head);
+	k->text = page != NULL ? malloc(head_len + len) : NULL;
+	if (k->text != NULL) {
+		memcpy(k->text, head, head_len);
+		memcpy(k->text + head_len, page, len);
+		k->len = head_len + len;
+	}
+	free(page);
+	return k->text != NULL && send_on(k);
+}
+
+void control_polled(struct control *c, const struct pollfd p[CONTROL_POLLS])
 {
 	for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
-		struct control_message q;
-		ssize_t n;
-		int fd;
+		struct control_client *k = &c->client[i];
 
-		if (p[1 + i].revents == 0 || clients[i] <= 0)
+		if (p[2 + i].revents == 0 || k->fd <= 0)
 			continue;
-		n = receive(clients[i], &q, &fd);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (n != (ssize_t)sizeof(q) || q.magic != CONTROL_MAGIC ||
-		    !serve(s, clients[i], &q, fd))
-			drop(i);
-		if (fd >= 0)
-			close(fd);
+		if (!(k->text != NULL ? send_on(k)
+		      : k->http	      ? hear_request(c, k)
+				      : hear_question(c, k)))
+			drop(k);
 	}
 	if (p[0].revents != 0)
-		welcome(s->listener);
+		welcome(c, c->listener, false);
+	if (p[1].revents != 0)
+		welcome(c, c->metrics, true);
 }

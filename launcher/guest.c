@@ -120,9 +120,10 @@ static int pending_signal(const struct guest *g, bool tty)
 }
 
 /* Until the VMM process is gone and nothing of what it said is left. Returns a signal or 0. */
-static int serve(struct guest *g, struct vmm *v, bool tty)
+static int serve(struct guest *g, struct guest_control *c, struct vmm *v, bool tty)
 {
-	enum { TYPED, SHOWN, CONSOLE, TERMINAL, LOG, CONTROL, SIGNAL, COUNT };
+	enum { TYPED, SHOWN, CONSOLE, TERMINAL, LOG, CONTROL, SIGNAL, ASKED_US };
+	enum { COUNT = ASKED_US + CONTROL_POLLS };
 	struct pollfd p[COUNT + VM_DEVICES_MAX * PERIPHERAL_POLLS];
 	nfds_t devices = g->devices.count * PERIPHERAL_POLLS;
 	bool told = false;
@@ -143,6 +144,7 @@ static int serve(struct guest *g, struct vmm *v, bool tty)
 		p[LOG] = (struct pollfd){ .fd = v->process.log, .events = POLLIN };
 		p[CONTROL] = (struct pollfd){ .fd = v->process.control, .events = POLLIN };
 		p[SIGNAL] = (struct pollfd){ .fd = told ? -1 : g->signal_fd, .events = POLLIN };
+		control_poll(&c->control, p + ASKED_US);
 		devices_poll(&g->devices, p + COUNT);
 
 		if (v->output.from >= 0 && !wire_full(&v->output))
@@ -188,7 +190,8 @@ static int serve(struct guest *g, struct vmm *v, bool tty)
 			(void)vm_hear(g, &v->process);
 		if (runs)
 			devices_polled(&g->devices, p + COUNT, v->process.control);
-		if ((ended_by != 0 || v->quit) && !told) {
+		control_polled(&c->control, p + ASKED_US);
+		if ((ended_by != 0 || v->quit || c->stop) && !told) {
 			kill(v->process.child.pid, SIGKILL);
 			told = true;
 		}
@@ -196,7 +199,7 @@ static int serve(struct guest *g, struct vmm *v, bool tty)
 	return ended_by;
 }
 
-enum guest_end guest_run(struct guest *g, int *status)
+enum guest_end guest_run(struct guest *g, struct guest_control *c, int *status)
 {
 	struct vmm v = { .quit = false };
 	int signal, st;
@@ -207,15 +210,18 @@ enum guest_end guest_run(struct guest *g, int *status)
 		return GUEST_EXITED;
 	}
 	tty = terminal_raw();
-	signal = serve(g, &v, tty);
+	c->vmm = &v.process;
+	c->starts++;
+	signal = serve(g, c, &v, tty);
+	c->vmm = NULL;
 	terminal_restore();
 	st = process_reap(&v.process, false);
-	devices_stop(&g->devices);
+	vm_stop(g);
 	close(v.console);
-	if (signal != 0 || v.quit)
+	if (signal != 0 || v.quit || c->stop)
 		*status = signal != 0 ? 128 + signal : STATUS_OK;
 	else
 		*status =
 			process_was_killed(&v.process, st) ? STATUS_ATTACKED : WEXITSTATUS(st);
-	return signal != 0 ? GUEST_SIGNAL : v.quit ? GUEST_QUIT : GUEST_EXITED;
+	return signal != 0 ? GUEST_SIGNAL : v.quit || c->stop ? GUEST_QUIT : GUEST_EXITED;
 }

@@ -7,6 +7,7 @@
 #include "options.h"
 #include "run.h"
 #include "show.h"
+#include "stat_command.h"
 #include "status.h"
 #include "system_command.h"
 #include "timing.h"
@@ -15,9 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const commands[] = { "run",	 "show",   "ps",    "stop",  "display",
-					"audit", "verify", "store", "check", "device",
-					"bench", "help",   NULL };
+static const char *const commands[] = { "run",	  "show",  "ps",     "stop",  "display",
+					"stat",	  "audit", "verify", "store", "check",
+					"device", "bench", "help",   NULL };
 
 static const struct {
 	const char *name;
@@ -27,7 +28,7 @@ static const struct {
 	{ "show", show_main },	     { "ps", ps_main },		{ "stop", stop_main },
 	{ "display", display_main }, { "audit", audit_main },	{ "check", check_main },
 	{ "device", device_main },   { "verify", verify_main }, { "store", store_main },
-	{ "bench", bench_main },
+	{ "bench", bench_main },     { "stat", stat_main },
 };
 
 static int print_help(void)
@@ -39,6 +40,7 @@ static int print_help(void)
 	     "  ps      lists running systems and their processes\n"
 	     "  stop    ends a running system\n"
 	     "  display attaches this terminal to the trusted display of a running system\n"
+	     "  stat    shows what a running system does: exits, queues, channels, memory\n"
 	     "  audit   the log of what passed: zwinger audit show|follow|verify\n"
 	     "  verify  is a receipt genuine, and for this order? zwinger verify RECEIPT --key FILE\n"
 	     "  store   keys and backups of a secure storage: zwinger store show|key|backup|restore\n"

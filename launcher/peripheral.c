@@ -103,8 +103,9 @@ static int start_virtiofsd(struct peripheral *d)
 bool peripheral_serve(struct peripheral *d, int vhost)
 {
 	struct backing *b = &d->backing;
-	struct spawn_fd fds[1 + DEVICE_BACKENDS_MAX + PROCESS_FDS] = { { vhost,
-									 DEVICE_FD_VHOST } };
+	struct spawn_fd fds[2 + DEVICE_BACKENDS_MAX + PROCESS_FDS] = {
+		{ vhost, DEVICE_FD_VHOST }, { b->counters, DEVICE_FD_COUNTERS }
+	};
 	int stream = -1;
 	bool ok;
 
@@ -114,8 +115,8 @@ bool peripheral_serve(struct peripheral *d, int vhost)
 		b->fd[0] = stream;
 	}
 	for (unsigned i = 0; i < b->config.backend_count; i++)
-		fds[1 + i] = (struct spawn_fd){ b->fd[i], DEVICE_FD_BACKEND + (int)i };
-	ok = process_start(&d->process, b->exe, b->program, fds, 1 + b->config.backend_count,
+		fds[2 + i] = (struct spawn_fd){ b->fd[i], DEVICE_FD_BACKEND + (int)i };
+	ok = process_start(&d->process, b->exe, b->program, fds, 2 + b->config.backend_count,
 			   &b->config, sizeof(b->config));
 	if (stream >= 0)
 		close(stream);

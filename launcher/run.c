@@ -4,8 +4,10 @@
 #include "guest.h"
 #include "host.h"
 #include "log.h"
+#include "manifest_check.h"
 #include "number.h"
 #include "timing.h"
+#include "unix_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,6 +56,9 @@ const struct option_spec run_options[] = {
 	{ "escape", "CHAR",
 	  "Ctrl-CHAR begins a keyboard command (default: ]; 'none' for no key)" },
 	{ "firmware-debug", NULL, "log what the firmware tells its developers" },
+	{ "name", "NAME", "what zwinger ps, stat and stop call it (default: vm-PID)" },
+	{ "metrics", "PATH", "statistics for Prometheus, by HTTP at a Unix socket" },
+	{ "test-devices", NULL, "boot Multiboot images too; port 0xf4 ends the guest" },
 	{ "timing", NULL, "say when each step of the start was reached" },
 	{ 0 },
 };
@@ -76,6 +81,9 @@ enum {
 	NO_REBOOT,
 	ESCAPE,
 	FIRMWARE_DEBUG,
+	NAME,
+	METRICS,
+	TEST_DEVICES,
 	TIMING
 };
 _Static_assert(BALLOON - DISK == (int)KIND_BALLOON,
@@ -85,7 +93,9 @@ struct request {
 	struct vm_software software;
 	bool append;
 	bool no_reboot, no_rng;
+	const char *metrics;
 	struct guest guest;
+	struct guest_control control;
 };
 
 static bool set_memory(const char *text, uint64_t *out)
@@ -154,6 +164,15 @@ static bool set_escape(const char *text, int *out)
 	return true;
 }
 
+static bool set_name(const char *text)
+{
+	if (manifest_name_valid(text))
+		return true;
+	log_error("--name: '%s' is not a name: a to z, 0 to 9 and '-', at most %d", text,
+		  CRITICAL_NAME - 1);
+	return false;
+}
+
 static bool set(void *state, unsigned index, const char *value)
 {
 	struct request *r = state;
@@ -197,6 +216,15 @@ static bool set(void *state, unsigned index, const char *value)
 		return true;
 	case ESCAPE:
 		return set_escape(value, &r->guest.escape);
+	case NAME:
+		r->control.name = value;
+		return set_name(value);
+	case METRICS:
+		r->metrics = value;
+		return true;
+	case TEST_DEVICES:
+		r->software.test_devices = true;
+		return true;
 	case FIRMWARE_DEBUG:
 		c->flags |= VM_FIRMWARE_DEBUG;
 		return true;
@@ -229,6 +257,13 @@ static enum status open_all(struct request *r)
 
 	if (st != STATUS_OK)
 		return st;
+	r->control.guest = &r->guest;
+	r->control.control.metrics =
+		r->metrics != NULL ? unix_listen("--metrics", r->metrics) : -1;
+	if (r->metrics != NULL && r->control.control.metrics < 0)
+		return STATUS_NO_FILE;
+	if (!guest_control_open(&r->control))
+		return STATUS_FAILED;
 	r->guest.signal_fd = run_open_signals();
 	if (r->guest.signal_fd < 0) {
 		log_error("signalfd: %s", strerror(errno));
@@ -240,7 +275,9 @@ static enum status open_all(struct request *r)
 /* True if the guest is to be started again. */
 static bool reboots(const struct request *r, int status, time_t lived_s, unsigned *too_soon)
 {
-	if (status != STATUS_GUEST_RESET && status != STATUS_GUEST_CRASHED)
+	/* With test devices a status is whatever the guest has chosen. */
+	if ((status != STATUS_GUEST_RESET && status != STATUS_GUEST_CRASHED) ||
+	    r->software.test_devices)
 		return false;
 	*too_soon = lived_s < RESET_TOO_SOON_S ? *too_soon + 1 : 0;
 	if (r->no_reboot) {
@@ -278,10 +315,10 @@ static int run(struct request *r)
 			 r->guest.escape + 64, r->guest.escape + 64);
 	do {
 		began = now_s();
-		end = guest_run(&r->guest, &status);
+		end = guest_run(&r->guest, &r->control, &status);
 		if (end == GUEST_SIGNAL)
 			log_info("ended by SIG%s", sigabbrev_np(status - 128));
-		if (end == GUEST_QUIT)
+		if (end == GUEST_QUIT && !r->control.stop)
 			log_info("ended from the keyboard");
 	} while (end == GUEST_EXITED && reboots(r, status, now_s() - began, &too_soon));
 	return status;
@@ -302,6 +339,8 @@ static bool software_complete(const struct request *r)
 			s->kernel != NULL   ? "kernel"
 			: s->initrd != NULL ? "initrd"
 					    : "append");
+	else if (s->firmware != NULL && s->test_devices)
+		log_error("--test-devices does not go with --firmware");
 	else if (s->firmware == NULL && (r->guest.config.flags & VM_FIRMWARE_DEBUG))
 		log_error("--firmware-debug goes only with --firmware");
 	else
@@ -344,6 +383,9 @@ int run_main(int argc, char **argv, uint64_t started_ns)
 	}
 	if (!software_complete(&r))
 		return STATUS_USAGE;
+	/* Whatever stands there is a test's argument. */
+	if (r.software.test_devices && !r.append)
+		r.guest.config.cmdline[0] = '\0';
 	if (!r.no_rng && !devices_add(&r.guest.devices, KIND_RNG, ""))
 		return STATUS_USAGE;
 	r.guest.config.started_ns = started_ns;

@@ -2,11 +2,11 @@
 #include "system.h"
 
 #include "bug.h"
-#include "control.h"
 #include "grant.h"
 #include "grid.h"
 #include "host.h"
 #include "run.h"
+#include "unix_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -146,7 +146,7 @@ enum status system_open(struct system *s)
 {
 	const struct manifest *m = s->manifest;
 
-	s->listener = -1;
+	s->control.listener = -1;
 	host_expect(m->binary, m->binary_count);
 	s->signal_fd = run_open_signals();
 	if (s->signal_fd < 0) {
@@ -343,7 +343,7 @@ static void ended(struct system *s, struct member *m)
 
 	close_links(s, m);
 	if (m->is->kind == MANIFEST_VM) {
-		devices_stop(&m->guest->devices);
+		vm_stop(m->guest);
 		if (!killed && resets(m, status))
 			m->due_ms = now_ms();
 		else
@@ -439,7 +439,7 @@ static void serve(struct system *s)
 	unsigned count = MEMBERS, devices;
 
 	p[SIGNAL] = (struct pollfd){ .fd = s->signal_fd, .events = POLLIN };
-	control_poll(s, &p[CONTROL]);
+	control_poll(&s->control, &p[CONTROL]);
 	for (unsigned i = 0; i < member_count(s); i++, count += MEMBER_POLLS)
 		poll_member(&s->member[i], &p[count]);
 	devices = count;
@@ -463,7 +463,7 @@ static void serve(struct system *s)
 	}
 	for (unsigned i = 0; i < member_count(s); i++)
 		serve_member(s, &s->member[i], &p[MEMBERS + i * MEMBER_POLLS]);
-	control_polled(s, &p[CONTROL]);
+	control_polled(&s->control, &p[CONTROL]);
 	restart_due(s);
 }
 
@@ -478,7 +478,7 @@ static void part(struct system *s)
 			continue;
 		if (m->guest != NULL) {
 			process_reap(&m->process, true);
-			devices_stop(&m->guest->devices);
+			vm_stop(m->guest);
 			continue;
 		}
 		close(m->process.control);
@@ -492,13 +492,13 @@ int system_run(struct system *s, int ready_fd)
 	for (unsigned i = 0; i < member_count(s) && !s->ended; i++)
 		if (!start_member(s, &s->member[i]))
 			end_system(s, STATUS_FAILED);
-	if (!s->ended)
-		s->listener = control_listen(s->manifest->name);
-	if (!s->ended && s->listener < 0)
+	if (!s->ended && !system_listen(s))
 		end_system(s, STATUS_FAILED);
 	if (!s->ended)
 		log_info("%s runs: %u processes, %u channels", s->manifest->name,
 			 member_count(s), s->manifest->channel_count);
+	if (!s->ended)
+		unix_notify("READY=1");
 	if (ready_fd >= 0)
 		close(ready_fd);
 	while (!s->ended)

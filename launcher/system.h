@@ -8,6 +8,7 @@
 #define SYSTEM_H
 
 #include "chan_pages.h"
+#include "control.h"
 #include "guest.h"
 #include "manifest.h"
 #include "process.h"
@@ -47,14 +48,15 @@ struct system {
 	unsigned guest_count;
 	bool drm;    /* the display has a screen of its own */
 	bool played; /* the caller plays the VMs, with their ends of `link`: tests, benchmarks */
-	int signal_fd, listener;
+	int signal_fd;
+	struct control control;
 	bool ended;
 	int status;
 };
 
 /*
  * Opens everything that the manifest names and creates the channels. s is 0 but for manifest, drm
- * and played. What is not STATUS_OK has been logged.
+ * control.metrics and played. What is not STATUS_OK has been logged.
  */
 enum status system_open(struct system *s);
 
@@ -63,6 +65,9 @@ int system_run(struct system *s, int ready_fd);
 
 /* The member of that kind, the first of them, or NULL. */
 struct member *system_find(struct system *s, enum manifest_kind kind);
+
+/* Listens at the control socket and answers there; system_control.c. False: logged. */
+bool system_listen(struct system *s);
 
 /* What each is doing, as a table for people. Returns its length, less than size. */
 size_t system_describe(const struct system *s, char *text, size_t size);

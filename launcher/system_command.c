@@ -5,6 +5,7 @@
 #include "host.h"
 #include "options.h"
 #include "system.h"
+#include "unix_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,14 +24,27 @@ static const struct option_spec options[] = {
 	  "use the screen and the keyboards that the manifest grants the display" },
 	{ "log", "FILE",
 	  "where log lines go while a terminal is attached (default: beside the socket)" },
+	{ "metrics", "PATH", "statistics for Prometheus, by HTTP at a Unix socket" },
 	{ 0 },
 };
-enum { DISPLAY, DRM, LOG };
+enum { DISPLAY, DRM, LOG, METRICS };
 
 struct request {
 	bool display, drm;
-	const char *log;
+	const char *log, *metrics;
 };
+
+/* As it is meant where the command was typed, wherever the manifest is. */
+static const char *absolute(const char *path)
+{
+	static char text[2 * PATH_MAX];
+	char here[PATH_MAX];
+
+	if (path[0] == '/' || getcwd(here, sizeof(here)) == NULL)
+		return path;
+	snprintf(text, sizeof(text), "%s/%s", here, path);
+	return text;
+}
 
 static bool set(void *state, unsigned index, const char *value)
 {
@@ -40,6 +54,8 @@ static bool set(void *state, unsigned index, const char *value)
 	r->drm |= index == DRM;
 	if (index == LOG)
 		r->log = value;
+	if (index == METRICS)
+		r->metrics = absolute(value);
 	return true;
 }
 
@@ -52,6 +68,9 @@ static int run_here(const struct request *r, int ready_fd)
 
 	s.manifest = &manifest;
 	s.drm = r->drm;
+	s.control.metrics = r->metrics != NULL ? unix_listen("--metrics", r->metrics) : -1;
+	if (r->metrics != NULL && s.control.metrics < 0)
+		return STATUS_NO_FILE;
 	st = system_open(&s);
 	return st == STATUS_OK ? system_run(&s, ready_fd) : (int)st;
 }

@@ -100,6 +100,55 @@ int unix_listen(const char *option, const char *path)
 	return -1;
 }
 
+void unix_give_away(const char *path)
+{
+	for (unsigned i = 0; i < name_count; i++)
+		if (names[i] == path)
+			names[i] = names[--name_count];
+}
+
+bool unix_adopt(int fd)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNSPEC };
+	socklen_t len = sizeof(a), size = sizeof(int);
+	int listens = 0;
+	const char *name;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || listens == 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &len) < 0 || a.sun_family != AF_UNIX ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return false;
+	name = a.sun_path[0] == '/' && name_count < NAMES_MAX
+		       ? strndup(a.sun_path, sizeof(a.sun_path))
+		       : NULL;
+	if (name_count == 0)
+		atexit(unlink_all);
+	if (name != NULL)
+		names[name_count++] = name;
+	return true;
+}
+
+ssize_t unix_receive(int socket, void *message, size_t size, int *fd)
+{
+	struct iovec part = { .iov_base = message, .iov_len = size };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr m = { .msg_iov = &part,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(socket, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+
+	*fd = -1;
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	return n;
+}
+
 bool unix_listen_for(int *listening, int *connected)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -147,4 +196,23 @@ bool unix_send(int socket, const void *message, size_t size, int fd)
 		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
 	}
 	return sendmsg(socket, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)size;
+}
+
+void unix_notify(const char *message)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	int fd = path != NULL ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+	struct sockaddr_un a;
+
+	if (fd < 0)
+		return;
+	if (address(&a, path)) {
+		socklen_t len = (socklen_t)(sizeof(a.sun_family) + strlen(path));
+
+		if (path[0] == '@') /* an abstract name */
+			a.sun_path[0] = '\0';
+		(void)!sendto(fd, message, strlen(message), MSG_NOSIGNAL,
+			      (const struct sockaddr *)&a, len);
+	}
+	close(fd);
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * Listens at path, without blocking. A socket that nobody listens at any more is replaced, nothing
@@ -24,7 +25,20 @@ int unix_connect(const char *path);
  */
 bool unix_listen_for(int *listening, int *connected);
 
+/* The socket at path is another process's from now on: its name stays when this one exits. */
+void unix_give_away(const char *path);
+
+/* The other side of that: a listening socket becomes ours, its name too. False: it is none. */
+bool unix_adopt(int fd);
+
+/* Takes one message and at most one descriptor (else -1), which is the caller's; further ones are
+ * closed by the kernel. Returns what recvmsg() does, without waiting. */
+ssize_t unix_receive(int socket, void *message, size_t size, int *fd);
+
 /* Sends one message and, unless it is -1, a descriptor. False if that is not possible now. */
 bool unix_send(int socket, const void *message, size_t size, int fd);
+
+/* Tells the service manager that has started us, if one has; sd_notify(3). */
+void unix_notify(const char *message);
 
 #endif /* UNIX_SOCKET_H */

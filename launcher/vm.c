@@ -2,7 +2,9 @@
 #include "vm.h"
 
 #include "host.h"
+#include "kvm_stats.h"
 #include "timing.h"
+#include "unix_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +59,7 @@ static enum status open_firmware(struct guest *g, const char *name)
 
 static enum status open_kernel(struct guest *g, const struct vm_software *s)
 {
-	g->vmm = VM_DIRECT;
+	g->vmm = s->test_devices ? VM_TESTING : VM_DIRECT;
 	g->kernel_fd = open_image("kernel", s->kernel);
 	if (g->kernel_fd < 0)
 		return STATUS_NO_FILE;
@@ -135,11 +137,34 @@ bool vm_start(struct guest *g, struct process *p, int console, const struct spaw
 	return ok;
 }
 
+void vm_stop(struct guest *g)
+{
+	devices_stop(&g->devices);
+	for (unsigned i = 0; i <= VM_CPUS_MAX; i++) {
+		if (g->counters[i] > 0)
+			close(g->counters[i]);
+		g->counters[i] = 0;
+	}
+}
+
+/* Each once, and only what KVM fills: nothing that could stall whoever reads it. */
+static bool take_counters(struct guest *g, const struct vm_command *c, int fd)
+{
+	if (c->kind != VM_COUNTERS || c->device > g->config.cpu_count ||
+	    g->counters[c->device] > 0 || !kvm_stats_valid(fd))
+		return false;
+	g->counters[c->device] = fd;
+	return true;
+}
+
 struct vm_command vm_hear(struct guest *g, struct process *p)
 {
 	struct vm_command c;
-	ssize_t n = recv(p->control, &c, sizeof(c), MSG_DONTWAIT);
+	int fd;
+	ssize_t n = unix_receive(p->control, &c, sizeof(c), &fd);
 
+	if (fd >= 0 && (n != (ssize_t)sizeof(c) || !take_counters(g, &c, fd)))
+		close(fd);
 	if (n == 0) {
 		close(p->control);
 		p->control = -1;

@@ -7,6 +7,7 @@
 #ifndef DEVICE_CONFIG_H
 #define DEVICE_CONFIG_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 /* The descriptors of a device. 0 and 1 are /dev/null, 2 is a pipe to the launcher's log. */
@@ -18,6 +19,7 @@ enum device_fd {
 };
 
 #define DEVICE_BACKENDS_MAX   24 /* descriptors from DEVICE_FD_BACKEND on */
+#define DEVICE_FD_COUNTERS    (DEVICE_FD_BACKEND + DEVICE_BACKENDS_MAX) /* see DEVICE_COUNTED */
 #define DEVICE_CONFIG_VERSION 1
 #define DEVICE_SERIAL_MAX     20 /* virtio 1.2, 5.2.6: bytes, NUL-padded */
 #define DEVICE_PORTS_MAX      8
@@ -28,6 +30,7 @@ enum device_flag {
 	DEVICE_DIRECT = 1 << 1,	   /* blk: the file was opened with O_DIRECT */
 	DEVICE_STREAM = 1 << 2,	   /* net: the back end is passt's stream socket, not a tap */
 	DEVICE_TERMINAL = 1 << 3,  /* console: port 0 is the launcher's terminal */
+	DEVICE_COUNTED = 1 << 4,   /* DEVICE_FD_COUNTERS is there, a struct device_counters */
 };
 
 /* What a device may do in a second; 0 is without limit. A burst may take one second's worth. */
@@ -64,6 +67,19 @@ struct device_config {
 	} u;
 };
 _Static_assert(sizeof(struct device_config) == 544, "no padding on the wire");
+
+/*
+ * What a device has done, for whoever reads the launcher's statistics: shared memory that the
+ * device alone writes. They go on counting when its process is replaced.
+ */
+#define DEVICE_QUEUES_MAX 66 /* 64 for blk, 32 pairs and control for net */
+struct device_counters {
+	struct {
+		_Atomic uint64_t requests;	/* given back to the driver */
+		_Atomic uint64_t notifications; /* by the driver */
+		_Atomic uint64_t interrupts;	/* asked for by the device */
+	} queue[DEVICE_QUEUES_MAX];
+};
 
 enum device_command_kind {
 	DEVICE_RESIZE = 1,  /* to console: port, columns, rows */

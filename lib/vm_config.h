@@ -81,6 +81,8 @@ enum vm_command_kind {
 	VM_LINE_CLOSE = 3,  /* to the VMM: the line's other end is gone */
 	VM_LINE_OPEN = 4,   /* to the VMM: there is one again; the channel begins anew */
 	VM_LINE_CLOSED = 5, /* from the VMM: it touches the closed channel no more */
+	VM_COUNTERS =
+		6, /* from the VMM: KVM's statistics come along; device: 0 VM, 1 + n vCPU n */
 };
 
 struct vm_command {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How a machine gets its software. Each program links one of two: zwinger-vmm has direct.c, a
- * kernel in place of a boot loader; zwinger-vmm-firmware has firmware.c, a PC's BIOS.
+ * How a machine gets its software. Each program links one of three: zwinger-vmm has direct.c, a
+ * kernel in place of a boot loader; zwinger-vmm-firmware has firmware.c, a PC's BIOS;
+ * zwinger-vmm-test has testing.c, for images of kvm-unit-tests.
  */
 #ifndef BOOT_H
 #define BOOT_H

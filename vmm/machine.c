@@ -2,6 +2,7 @@
 #include "machine.h"
 
 #include "bug.h"
+#include "counters.h"
 #include "log.h"
 #include "timing.h"
 
@@ -34,6 +35,7 @@ static enum status create_vm(struct machine *m)
 	while (m->vm_fd < 0 && errno == EINTR);
 	if (m->vm_fd < 0)
 		return failed("KVM_CREATE_VM");
+	counters_hand_over(m->vm_fd, 0);
 	if (ioctl(m->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0)
 		return failed("KVM_SET_IDENTITY_MAP_ADDR");
 	if (ioctl(m->vm_fd, KVM_SET_TSS_ADDR, KVM_TSS) < 0)
@@ -69,6 +71,7 @@ static enum status create_vcpus(struct machine *m, unsigned count)
 
 		if (st != STATUS_OK)
 			return st;
+		counters_hand_over(m->vcpu[i].fd, 1 + i);
 		khz = ioctl(m->vcpu[i].fd, KVM_GET_TSC_KHZ, 0UL);
 		cpuid_set_cpu(&cpuid, i, count, khz > 0 ? (uint32_t)khz : 0, deadline > 0);
 		st = vcpu_set_cpuid(&m->vcpu[i], &cpuid);

@@ -25,13 +25,13 @@ _zwinger_bench() { # what zwinger bench --help and zwinger bench COMMAND --help 
 
 _zwinger() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='run show ps stop display audit verify store check device bench help' reply=''
+	local commands='run show ps stop display stat audit verify store check device bench help' reply=''
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		reply="$commands --help --version"
 	elif [ "${COMP_WORDS[1]}" = help ]; then
-		[ "$COMP_CWORD" = 2 ] && reply='run show check device'
+		[ "$COMP_CWORD" = 2 ] && reply=$commands
 	elif [ "${COMP_WORDS[1]}" = bench ]; then
 		_zwinger_bench "$word" "$before"
 		return
@@ -43,7 +43,7 @@ _zwinger() {
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 			return
 		fi
-		reply='--display --drm --log --help'
+		reply='--display --drm --log --metrics --help'
 		[ "${COMP_WORDS[1]}" = run ] || reply='--dot --help'
 		[ "$COMP_CWORD" != 2 ] || [ "${COMP_WORDS[1]}" = show ] || reply='--kernel --firmware --disk --net --help'
 	elif [ "${COMP_WORDS[1]}" = audit ] && [ "$COMP_CWORD" = 2 ]; then
@@ -57,10 +57,16 @@ _zwinger() {
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 			return
 		fi
-	elif [[ ${COMP_WORDS[1]} =~ ^(audit|ps|stop|display)$ ]]; then
+	elif [ "${COMP_WORDS[1]}" = audit ] && [[ $word = -* ]]; then
+		reply='--json --channel --expect --help'
+	elif [ "${COMP_WORDS[1]}" = stat ] && [[ $before =~ ^--(interval|metrics)$ ]]; then
+		[ "$before" = --metrics ] || reply='1 2 5 10 60'
+	elif [[ ${COMP_WORDS[1]} =~ ^(audit|ps|stop|display|stat)$ ]]; then
 		local run=/run/zwinger
-		[ "$(id -u)" = 0 ] || run=${XDG_RUNTIME_DIR:-/tmp}/zwinger
-		reply="--help $(cd "$run" 2>/dev/null && printf '%s\n' *.sock | sed 's/\.sock$//')"
+		[ "$(id -u)" = 0 ] || run=${XDG_RUNTIME_DIR:+$XDG_RUNTIME_DIR/zwinger}
+		[ -n "$run" ] || run=/tmp/zwinger-$(id -u)
+		[ "${COMP_WORDS[1]}" != stat ] || reply='--json --once --interval --metrics'
+		reply="--help $reply $(cd "$run" 2>/dev/null && printf '%s\n' *.sock | sed 's/\.sock$//')"
 	elif [ "${COMP_WORDS[1]}" = run ] || [ "${COMP_WORDS[1]}" = device ]; then
 		# "--option=value" comes as three words where '=' breaks them.
 		if [ "$word" = '=' ]; then
@@ -92,7 +98,7 @@ _zwinger() {
 				reply="$reply --socket --rng"
 			else
 				reply="$reply --kernel --initrd --firmware --firmware-debug --append --memory --cpus --share --no-rng --huge-pages --prefault
-					--no-reboot --escape --timing"
+					--no-reboot --escape --name --metrics --test-devices --timing"
 			fi
 			;;
 		esac

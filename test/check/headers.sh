@@ -5,9 +5,9 @@
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 failed=0 count=0
-for part in lib vmm vmm/firmware launcher devices test/unit; do
+for part in lib vmm vmm/firmware vmm/testing launcher devices test/unit; do
 	directories=(-Ilib -I"$part")
-	[ "$part" != vmm/firmware ] || directories+=(-Ivmm)
+	[ "$part" = "${part#vmm/}" ] || directories+=(-Ivmm)
 	[ "$part" != test/unit ] || directories+=(-Ivmm -Ilauncher -Idevices)
 	for header in "$part"/*.h; do
 		[ -e "$header" ] || continue

@@ -32,8 +32,9 @@ layer() {
 	done < <(grep -rnE ${inner:+$(printf -- '--exclude-dir=%s ' $inner)} --include='*.[chS]' '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]' "$part")
 }
 layer lib
-inner=firmware layer vmm lib
+inner='firmware testing' layer vmm lib
 inner='' layer vmm/firmware vmm lib # a program of its own, of the same objects
+inner='' layer vmm/testing vmm lib # the same
 inner='audit verify store' layer launcher lib
 inner='' layer launcher/audit launcher lib # reads its log
 inner='' layer launcher/verify launcher lib

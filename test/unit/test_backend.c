@@ -983,9 +983,37 @@ static void test_loop_change(void **state)
 	close(fd);
 }
 
+static void expect_counted(const struct device_counters *c, uint64_t requests)
+{
+	assert_int_equal(c->queue[0].requests, requests);
+	assert_int_equal(c->queue[0].notifications, requests);
+	assert_int_equal(c->queue[0].interrupts, requests);
+	assert_int_equal(c->queue[1].requests, 0);
+}
+
+/* Each request once, also over a stop and from a ring that did not begin at 0. */
+static void test_counters(void **state)
+{
+	static struct device_counters counters;
+
+	(void)state;
+	counters = (struct device_counters){ 0 };
+	device->counters = &counters;
+	start();
+	for (unsigned i = 0; i < 3; i++)
+		expect_served();
+	expect_counted(&counters, 3);
+	stop();
+	tell_ring(3);
+	signalled(call_fd); /* of what was used before */
+	expect_served();
+	expect_counted(&counters, 4);
+}
+
 /* The real thing, shut in. */
 
 static int control_fd;
+static int counters_fd = -1; /* goes to the process if it is there */
 static pid_t pid;
 
 static int start_process(void **state)
@@ -1012,6 +1040,8 @@ static int start_process(void **state)
 		dup2(null_fd, 1);
 		dup2(c, DEVICE_FD_CONTROL);
 		dup2(v, DEVICE_FD_VHOST);
+		if (counters_fd >= 0)
+			dup2(counters_fd, DEVICE_FD_COUNTERS);
 		execve(RNG, argv, (char *[]){ NULL });
 		_exit(127);
 	}
@@ -1075,6 +1105,44 @@ static void test_process_serves(void **state)
 			 1);
 	tell(MESSAGE(.request = VHOST_USER_RESET_DEVICE));
 	assert_int_equal(end_process(), STATUS_OK);
+}
+
+static int start_counted(void **state)
+{
+	counters_fd = memfd_create("counters", MFD_CLOEXEC);
+	if (counters_fd < 0 || ftruncate(counters_fd, sizeof(struct device_counters)) < 0)
+		return -1;
+	return start_process(state);
+}
+
+static void send_counted(void)
+{
+	struct device_config c = { .version = DEVICE_CONFIG_VERSION, .flags = DEVICE_COUNTED };
+
+	assert_int_equal(send(control_fd, &c, sizeof(c), 0), sizeof(c));
+}
+
+static void test_process_counts(void **state)
+{
+	static struct device_counters counters;
+
+	(void)state;
+	send_counted();
+	start();
+	expect_served();
+	expect_served();
+	assert_int_equal(pread(counters_fd, &counters, sizeof(counters), 0), sizeof(counters));
+	expect_counted(&counters, 2);
+	close(counters_fd);
+	counters_fd = -1;
+	assert_int_equal(end_process(), STATUS_OK);
+}
+
+static void test_process_without_counters(void **state)
+{
+	(void)state;
+	send_counted();
+	assert_int_equal(end_process(), STATUS_NOT_STARTED);
 }
 
 static void test_process_without_launcher(void **state)
@@ -1175,9 +1243,12 @@ int main(void)
 		CONNECTED(test_called_anew),
 		CONNECTED(test_config_change),
 		CONNECTED(test_kick_by_a_pipe),
+		CONNECTED(test_counters),
 		cmocka_unit_test(test_loop_remove),
 		cmocka_unit_test(test_loop_timer),
 		cmocka_unit_test(test_loop_change),
+		cmocka_unit_test_setup(test_process_counts, start_counted),
+		PROCESS(test_process_without_counters),
 		PROCESS(test_process_serves),
 		PROCESS(test_process_without_launcher),
 		PROCESS(test_process_refuses_command),

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A Multiboot image that uses the interfaces of kvm-unit-tests the way these do: 32-bit entry, the
+ * boot information, COM1, fw_cfg, a second processor by INIT and SIPI, an exit by port 0xf4. It
+ * prints what any loader of Multiboot 0.6.96 has to give it, so that two can be compared.
+ */
+#include <stdint.h>
+
+#define TEXT(x) #x
+#define WORD(x) TEXT(x)
+#ifndef FLAGS
+#define FLAGS 0
+#endif
+
+__asm__(".section .header, \"a\"\n"
+	".long 0x1badb002, " WORD(FLAGS) ", -(0x1badb002 + " WORD(
+		FLAGS) ")\n"
+		       ".section .text\n"
+		       ".globl _start\n"
+		       "_start: mov $stack + 16384, %esp\n"
+		       "push %ebx\n"
+		       "push %eax\n"
+		       "call main\n"
+		       "1: hlt; jmp 1b\n"
+		       ".bss\n"
+		       ".comm stack, 16384, 16\n"
+		       ".section .rodata\n"
+		       /* What a started processor does: says so, in real mode; ds is 0. */
+		       ".globl begin, end\n"
+		       "begin: .code16\n"
+		       "xor %ax, %ax\n"
+		       "mov %ax, %ds\n"
+		       "lock incw 0x800\n"
+		       "2: hlt; jmp 2b\n"
+		       "end: .code32\n");
+
+extern const uint8_t begin[], end[];
+
+struct info {
+	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr;
+	uint32_t syms[4], mmap_length, mmap_addr;
+};
+
+static void out8(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
+
+static uint8_t in8(uint16_t port)
+{
+	uint8_t v;
+
+	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+static void text(const char *s)
+{
+	for (; *s != '\0'; s++) {
+		while ((in8(0x3fd) & 0x20) == 0)
+			;
+		out8(0x3f8, (uint8_t)*s);
+	}
+}
+
+static void number(const char *name, uint32_t v)
+{
+	char digits[9] = "";
+
+	for (unsigned i = 0; i < 8; i++)
+		digits[i] = "0123456789abcdef"[v >> (28 - 4 * i) & 15];
+	text(name);
+	text(digits);
+	text("\n");
+}
+
+static uint32_t fw_cfg(uint16_t key, unsigned bytes)
+{
+	uint32_t v = 0;
+
+	__asm__ volatile("outw %0, %1" : : "a"(key), "Nd"((uint16_t)0x510));
+	for (unsigned i = 0; i < bytes; i++)
+		v |= (uint32_t)in8(0x511) << (8 * i);
+	return v;
+}
+
+/* As kvm-unit-tests do: the code at address 0, INIT and start-up to all others. */
+static uint32_t start_others(uint32_t cpus)
+{
+	volatile uint32_t *apic = (volatile uint32_t *)0xfee00000;
+	volatile uint16_t *started = (volatile uint16_t *)0x800;
+	volatile uint8_t *low = (volatile uint8_t *)0;
+
+	__asm__("" : "+r"(low), "+r"(started)); /* address 0 is memory here */
+	*started = 0;
+	for (const uint8_t *at = begin; at < end; at++)
+		low[at - begin] = *at;
+	apic[0xf0 / 4] = 0x1ff;
+	apic[0x300 / 4] = 0xc4500;
+	apic[0x300 / 4] = 0xc4600;
+	while (*started + 1u < cpus)
+		__asm__ volatile("pause");
+	return *started + 1u;
+}
+
+void main(uint32_t magic, const struct info *info);
+void main(uint32_t magic, const struct info *info)
+{
+	const uint32_t *module = (const uint32_t *)info->mods_addr;
+	const char *arguments = (const char *)info->cmdline;
+	uint32_t cr0, flags, cs, ranges = 0, code = 0;
+
+	out8(0x3fb, 3);
+	out8(0x3fa, 0);
+	__asm__ volatile("mov %%cr0, %0; pushf; pop %1; mov %%cs, %2"
+			 : "=r"(cr0), "=r"(flags), "=r"(cs));
+	number("magic ", magic);
+	number("paging and protection ", cr0 & 0x80000001);
+	number("virtual 8086, interrupts ", flags & 0x20200);
+	number("information ", info->flags & 0x4d);
+	number("MiB, but for what a BIOS keeps ", (info->mem_upper + 2047) >> 10);
+	for (uint32_t at = 0; at < info->mmap_length;) {
+		const uint32_t *range = (const uint32_t *)(info->mmap_addr + at);
+
+		if (range[5] == 1 && range[1] == 0x100000 && range[2] == 0)
+			ranges++;
+		at += range[0] + 4;
+	}
+	number("ranges of RAM from 1 MiB ", ranges);
+	number("modules ", info->mods_count);
+	if (info->mods_count != 0) {
+		number("on a page ", module[0] & 0xfff);
+		for (const char *at = (const char *)module[0]; at < (const char *)module[1];
+		     at++)
+			text((const char[]){ *at, '\0' });
+	}
+	while (*arguments != ' ' && *arguments != '\0')
+		arguments++;
+	text("arguments:");
+	text(arguments);
+	text("\n");
+	while (*arguments != '\0')
+		if (*arguments++ >= '0' && arguments[-1] <= '9')
+			code = code * 10 + (uint32_t)(arguments[-1] - '0');
+	number("fw_cfg ", fw_cfg(0, 4));
+	number("processors ", fw_cfg(5, 2));
+	number("memory ", fw_cfg(3, 4));
+	number("started ", start_others(fw_cfg(5, 2)));
+	__asm__ volatile("outl %0, %1" : : "a"(code), "Nd"((uint16_t)0xf4));
+	text("nothing has ended\n");
+}
