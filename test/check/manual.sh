@@ -7,6 +7,8 @@ set -u
 zwinger=$(realpath "$1")
 cd "$(dirname "$0")/../.." || exit 1
 failed=0
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 fail() { echo "FAILED $*"; failed=1; }
 ok() { [ $failed = 0 ] && echo "ok $*"; }
 # As words: --memory must not pass for --mem.
@@ -87,7 +89,7 @@ complete_bash() {
 	bash -c 'source "$1"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _zwinger; echo "${COMPREPLY[*]}"' \
 		- doc/completion/zwinger.bash "$@" 2>/dev/null
 }
-complete_fish() { HOME=/nonexistent fish --no-config -c 'source $argv[1]; complete -C "$argv[2]"' doc/completion/zwinger.fish "$*" 2>/dev/null | cut -f1; }
+complete_fish() { HOME=$scratch fish --no-config -c 'source $argv[1]; complete -C "$argv[2]"' doc/completion/zwinger.fish "$*" 2>/dev/null | cut -f1; }
 # A shell on a terminal of its own, which is given the words, the tabulator, and a key that writes
 # the line down.
 complete_zsh() {

@@ -982,8 +982,8 @@ static void test_program(void **state)
 		{ { "vrify", "@" }, STATUS_USAGE, "usage: zwinger audit" },
 		{ { "show", "@", "--jsom" }, STATUS_USAGE, "did you mean '--json'" },
 		{ { "show", "@", "--channel" }, STATUS_USAGE, "needs a value" },
-		{ { "verify", "/nonexistent" }, STATUS_NO_FILE, "/nonexistent: No such file" },
-		{ { "show", "/nonexistent" }, STATUS_NO_FILE, "/nonexistent: No such file" },
+		{ { "verify", "/proc/nonexistent" }, STATUS_NO_FILE, "/proc/nonexistent: No such file" },
+		{ { "show", "/proc/nonexistent" }, STATUS_NO_FILE, "/proc/nonexistent: No such file" },
 		{ { "verify", "/proc" }, STATUS_NO_FILE, "/proc: no audit log is in there" },
 		{ { "verify", PROGRAM }, STATUS_NO_FILE, "Not a directory" },
 	};
