@@ -15,9 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const commands[] = { "run",	   "show",   "ps",     "stop",
-					"display", "audit",  "verify", "store",
-					"check",   "device", "bench",  "help",   NULL };
+static const char *const commands[] = { "run",	 "show",   "ps",    "stop",  "display",
+					"audit", "verify", "store", "check", "device",
+					"bench", "help",   NULL };
 
 static const struct {
 	const char *name;
