@@ -247,7 +247,7 @@ static void option_rom_is_one_and_its_port_ends_the_machine(void **state)
 {
 	struct no_boot n = { .stop = stop };
 	const uint8_t *rom = no_boot_rom();
-	unsigned pnp = rom[0x1a] | rom[0x1b] << 8, bev;
+	unsigned pnp = rom[0x1a] | (unsigned)rom[0x1b] << 8, bev;
 	uint8_t sum = 0;
 
 	(void)state;
@@ -258,7 +258,7 @@ static void option_rom_is_one_and_its_port_ends_the_machine(void **state)
 	assert_int_equal(no_boot_rom()[NO_BOOT_ROM_SIZE - 1], rom[NO_BOOT_ROM_SIZE - 1]);
 	assert_memory_equal(rom, "\x55\xaa\x01\xcb", 4);
 	assert_memory_equal(rom + pnp, "$PnP\x01\x02\0\0", 8);
-	bev = rom[pnp + 0x1a] | rom[pnp + 0x1b] << 8;
+	bev = rom[pnp + 0x1a] | (unsigned)rom[pnp + 0x1b] << 8;
 	assert_memory_equal(rom + bev, "\xba\x10\x06\xee", 4);
 	assert_int_equal(in(NO_BOOT_PORT, 1), 0xff);
 	assert_int_equal(stopped, STATUS_OK);
