@@ -158,6 +158,8 @@ unsigned sandbox_enter(const struct sandbox_policy *p)
 {
 	unsigned layers = 0;
 
+	/* For ps and pkill: it may have been executed from a file of the launcher's, with another name. */
+	(void)prctl(PR_SET_NAME, program_invocation_short_name, 0, 0, 0);
 	limit("RLIMIT_CORE", RLIMIT_CORE, 0);
 	limit("RLIMIT_NOFILE", RLIMIT_NOFILE, p->open_files);
 	limit("RLIMIT_FSIZE", RLIMIT_FSIZE, p->file_size);

@@ -16,6 +16,7 @@
 enum {
 	REG_VENDOR = 0x00,
 	REG_DEVICE = 0x02,
+	REG_COMMAND = 0x04,
 	REG_STATUS = 0x06,
 	REG_REVISION = 0x08,
 	REG_CLASS = 0x0a,
@@ -80,7 +81,8 @@ enum { ISR_CONFIG = 2 };
 #define F_VERSION_1 32
 #define FEATURES_PASS                                                                          \
 	(0xffffffull | 1ull << 28 | 1ull << 29 | 1ull << F_VERSION_1 | 0x3fffull << 50)
-#define CONFIG_SOURCE 0 /* of msix; queue i has i + 1 */
+#define COMMAND_MASTER 4u
+#define CONFIG_SOURCE  0 /* of msix; queue i has i + 1 */
 
 /* By device type (5); others are "unclassified". */
 static uint16_t pci_class(uint32_t virtio_id)
@@ -444,12 +446,33 @@ static void config_reading(void *dev, uint32_t offset, uint32_t len)
 		bar_access(d, &a);
 }
 
+/*
+ * A device whose bus mastering is taken away leaves memory alone, or it would write into that of a
+ * kernel that was started by another (kexec), which turns it off and resets nothing.
+ */
+static void master_written(struct virtio_pci *d)
+{
+	bool master = (d->pci.config[REG_COMMAND] & COMMAND_MASTER) != 0;
+
+	if (d->master && !master && d->served) {
+		vhost_reset(&d->vhost, d->ring);
+		d->served = false;
+		d->status |= STATUS_NEEDS_RESET;
+	}
+	d->master = master;
+}
+
 static void config_written(void *dev, uint32_t offset, uint32_t len)
 {
 	struct virtio_pci *d = dev;
 	struct bus_access a = { .data = &d->pci.config[CAP_PCI_DATA], .write = true };
 	uint8_t control = d->pci.config[CAP_MSIX + 3];
 
+	if (touches(offset, len, REG_COMMAND, 1)) {
+		pthread_mutex_lock(&d->lock);
+		master_written(d);
+		pthread_mutex_unlock(&d->lock);
+	}
 	if (touches(offset, len, CAP_MSIX + 3, 1)) {
 		pthread_mutex_lock(&d->lock);
 		msix_control(&d->msix, (control & MSIX_ENABLE) != 0,

@@ -39,6 +39,7 @@ struct virtio_pci {
 	uint32_t config_size;
 	bool own_config; /* the back end has none */
 	bool served;	 /* the back end was given the rings, and has not given them back */
+	bool master;	 /* the guest lets it reach memory; as its command register last said */
 	bool told_lost;	 /* whoever has to know knows that the connection is lost */
 	struct log_limit complaints;
 };

@@ -619,7 +619,9 @@ static void notified_asker(unsigned i, struct critical_end *end)
 	/* By the launcher, or because it has just proved broken. */
 	if (d.prompt.stands && d.prompt.asker == i)
 		drop_question();
-	if (!d.asker[i].pays)
+	if (d.asker[i].pays)
+		d.chunks.len = 0; /* whoever comes next has said nothing yet */
+	else
 		set_call(i, &no_call);
 }
 

@@ -191,8 +191,8 @@ static const char *pin_question(const struct pin_dialog *p)
 	return "Please wait.";
 }
 
-/* Where digits are, is a dot; which, nobody sees. */
-static void pin_field(struct screen *s, const struct pin_dialog *p)
+/* Where digits are, is a dot; which, nobody sees. armed: keys count. */
+static void pin_field(struct screen *s, const struct pin_dialog *p, bool armed)
 {
 	static const char *const remarks[] = {
 		[PIN_SAYS_NOTHING] = "",
@@ -211,7 +211,8 @@ static void pin_field(struct screen *s, const struct pin_dialog *p)
 	memset(text + 1, 0xb7, p->count);
 	text[PIN_MAX + 1] = ']';
 	text[PIN_MAX + 2] = '\0';
-	draw_text(s, FIRST, LEFT, STYLE_STRONG, text);
+	draw_text(s, FIRST, LEFT, armed ? STYLE_STRONG : STYLE_DIM,
+		  armed ? text : "please read first");
 	draw_text(s, FIRST + 2, LEFT, STYLE_WARNING, remarks[p->remark]);
 	snprintf(text, sizeof(text),
 		 p->tries == 1 ? "One try is left." : "%" PRIu32 " tries are left.", p->tries);
@@ -260,7 +261,7 @@ bool page_payment(struct screen *s, const struct payer *p, const struct prompt_s
 		page_editing(s, p);
 		return true;
 	case PAYER_PROVES:
-		pin_field(s, &p->pin);
+		pin_field(s, &p->pin, now_ms >= prompt->armed_ms);
 		break;
 	case PAYER_CONFIRMS:
 	case PAYER_WAITS:
@@ -284,5 +285,5 @@ void page_pin(struct screen *s, const struct pin_dialog *p, const char *phrase)
 		snprintf(text, sizeof(text), "your phrase: %s", phrase);
 		draw_text(s, 3, LEFT, STYLE_DIM, text);
 	}
-	pin_field(s, p);
+	pin_field(s, p, true);
 }

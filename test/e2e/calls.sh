@@ -8,13 +8,13 @@ calls_tracing=''
 calls_begin() {
 	local at
 	[ "$(id -u)" = 0 ] && [ -x "$build/test/policy_use" ] || return 0
-	grep -q ' /sys/kernel/tracing ' /proc/mounts || mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null || return 0
+	[ -z "${ZW_LAB:-}" ] || mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 	at=/sys/kernel/tracing/instances/zwinger
-	mkdir -p $at 2>/dev/null || return 0
+	mkdir -p $at 2>/dev/null || return 0 # no tracefs, or not for us
 	echo 16384 >/sys/kernel/tracing/saved_cmdlines_size
 	echo 1 >$at/options/record-tgid 2>/dev/null || echo 1 >/sys/kernel/tracing/options/record-tgid
 	echo 65536 >$at/buffer_size_kb
-	echo 'comm ~ "zwinger-*" || comm == "drm_screen"' >$at/events/raw_syscalls/sys_enter/filter &&
+	echo 'comm ~ "zwinger-*"' >$at/events/raw_syscalls/sys_enter/filter &&
 		echo 1 >$at/events/raw_syscalls/sys_enter/enable && calls_tracing=$at
 }
 
@@ -32,8 +32,7 @@ calls_end() {
 		zwinger-termina=lib/critical.policy,devices/terminal/terminal.policy \
 		zwinger-audit=lib/critical.policy,critical/audit/audit.policy \
 		zwinger-dialler=lib/critical.policy,critical/dialler/dialler.policy \
-		zwinger-display=lib/critical.policy,critical/display/display.policy,critical/display/drm.policy \
-		drm_screen=lib/critical.policy,critical/display/display.policy,critical/display/drm.policy \
+		zwinger-display=lib/critical.policy,critical/display/display.policy \
 		<"$calls_tracing/trace" >"$out/$1.$$.used"
 	rmdir "$calls_tracing" 2>/dev/null
 	calls_tracing=''

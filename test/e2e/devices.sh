@@ -15,12 +15,13 @@ root=$(cd "$(dirname "$0")/../.." && pwd) build=$(cd "$(dirname "$zwinger")/.." 
 cd "$work" || exit 1
 
 # guest DO OPTION...: boots, with the initrd that has the programs; its output goes to $work/out as it comes.
+# What is typed comes from $typed, if that is set.
 guest() {
 	local do=$1 initrd=$initrd
 	shift
 	case $do in disk-verify) initrd=${initrd%.cpio}-fio.cpio ;; kexec) initrd=${initrd%.cpio}-kexec.cpio ;; esac
-	timeout 100 "$zwinger" run --kernel "$kernel" --initrd "$initrd" --memory 256M \
-		--append "console=ttyS0 quiet panic=-1 zw.do=$do" "$@" </dev/null >"$work/out" 2>&1
+	timeout 200 "$zwinger" run --kernel "$kernel" --initrd "$initrd" --memory 256M \
+		--append "console=ttyS0 quiet panic=-1 zw.do=$do" "$@" <"${typed:-/dev/null}" >"$work/out" 2>&1
 }
 
 # until_said TEXT: waits for it in the guest's output.
@@ -70,9 +71,26 @@ calls_begin
 
 wanted() { [[ $1 =~ $only ]]; }
 
+# tap: zwt0, with nothing of an earlier row.
+tap() {
+	[ -e /dev/net/tun ] || modprobe tun
+	ip link del zwt0 2>/dev/null
+	ip tuntap add dev zwt0 mode tap vnet_hdr
+	ip addr add 10.98.0.1/24 dev zwt0
+	ip link set zwt0 up
+}
+
 if wanted rng; then
 	guest rng --no-reboot
 	judge "rng: random numbers without asking for them" $? 0 'CURRENT virtio_rng' RANDOM DONE
+	truncate -s 8M disk.img
+	tap
+	# What all processes hold beside the guest's RAM, when it has used disk, network, console and rng.
+	read -r _ kib < <(timeout 100 "$build/bench/until" 'ALL USED' "$zwinger" run --kernel "$kernel" --initrd "$initrd" --memory 256M \
+		--append "console=ttyS0 quiet panic=-1 zw.do=memory" --no-reboot --disk file=disk.img --net tap=zwt0 --console hvc </dev/null)
+	echo "rng: launcher, VMM, blk, net, console and rng hold ${kib:-?} KiB beside guest RAM"
+	fact "rng: that is less than 5 MiB" [ "${kib:-9999}" -lt 5120 ]
+	rm disk.img
 fi
 
 if wanted disk; then
@@ -82,8 +100,8 @@ if wanted disk; then
 	fact "disk: a discarded range is free on the host" [ "$(stat -c %b disk.img)" -lt 12000 ]
 	guest disk-readonly --no-reboot --disk file=disk.img,readonly
 	judge "disk: read-only" $? 0 'RO 1' REFUSED READ DONE
-	guest disk-queues --no-reboot --cpus 2 --disk file=disk.img
-	judge "disk: a queue per processor" $? 0 'QUEUES 2' DONE
+	guest disk-queues --no-reboot --cpus 2 --disk file=disk.img,ops=20
+	judge "disk: a queue per processor, and few requests a second" $? 0 'QUEUES 2' DONE
 	[ -e /dev/ram0 ] || modprobe brd rd_nr=1 rd_size=32768
 	guest disk --no-reboot --disk file=/dev/ram0,direct,serial=D
 	judge "disk: a block device, past the page cache" $? 0 WRITTEN SAME DONE
@@ -123,31 +141,42 @@ if wanted faults; then
 fi
 
 if wanted again; then
+	tap
+	socat UNIX-LISTEN:all.sock_6001,fork PIPE &
+	echoes=$!
+	all=(--net tap=zwt0 --console name=org.zwinger.test,socket=all.port --vsock cid=9,path=all.sock --balloon size=0)
+	alive='ALIVE rng net console balloon vsock'
 	truncate -s 8M disk.img
-	guest reload --no-reboot --disk file=disk.img
-	judge "again: the driver is unbound, bound, unloaded and loaded" $? 0 SAME RELOADED DONE
+	guest reload --no-reboot --disk file=disk.img "${all[@]}"
+	judge "again: the driver is unbound, bound, unloaded and loaded" $? 0 SAME "$alive" RELOADED DONE
 	rm disk.img
 	truncate -s 8M disk.img
-	guest reboot --disk file=disk.img
-	judge "again: the guest reboots twice" $? 0 'START 0' 'START 1' 'START 2' DONE
+	guest reboot --disk file=disk.img "${all[@]}"
+	status=$?
+	fact "again: every device answers each time" [ "$(grep -ac "$alive" out)" = 3 ]
+	judge "again: the guest reboots twice" $status 0 'START 0' 'START 1' 'START 2' DONE
 	rm disk.img
 	truncate -s 8M disk.img
-	guest kexec --no-reboot --disk file=disk.img --memory 512M
-	judge "again: the guest's kernel starts another" $? 0 'START 0' 'START 1' DONE
+	guest kexec --no-reboot --disk file=disk.img --memory 512M "${all[@]}"
+	status=$?
+	fact "again: every device answers both" [ "$(grep -ac "$alive" out)" = 2 ]
+	judge "again: the guest's kernel starts another" $status 0 'START 0' 'START 1' DONE
 	rm disk.img
+	kill $echoes
 fi
 
 if wanted net; then
-	[ -e /dev/net/tun ] || modprobe tun
-	ip link del zwt0 2>/dev/null
-	ip tuntap add dev zwt0 mode tap vnet_hdr
-	ip addr add 10.98.0.1/24 dev zwt0
-	ip link set zwt0 up
+	tap
 	mkdir -p www
 	dd if=/dev/urandom of=www/data bs=64k count=32 2>/dev/null
 	echo "hello from the host" >www/hello
 	busybox httpd -f -p 8080 -h www &
 	socat -u TCP-LISTEN:8081,reuseaddr OPEN:received,creat &
+	truncate -s 8M one.img two.img
+	guest bars --no-reboot --disk file=one.img --disk file=two.img --net tap=zwt0
+	judge "net: BAR and vectors of one device moved over RAM and others, with traffic on all: only that one breaks" $? 0 \
+		'MASKED AND BACK' 'MOVED AND BACK' 'SCRIBBLED AND BACK' 'OTHERS GO ON' 'DISK WAS RIGHT' 'NET WAS RIGHT' DONE
+	rm one.img two.img
 	guest net --no-reboot --net tap=zwt0,mac=02:00:00:00:00:42,mtu=1400
 	judge "net: a tap, both ways" $? 0 'MAC 02:00:00:00:00:42 MTU 1400' PONG "$(md5sum <www/data | cut -c1-32)" SENT DONE
 	fact "net: the host got what the guest sent" cmp www/data received
@@ -155,7 +184,7 @@ if wanted net; then
 		until_said REMOVE
 		ip link del zwt0
 	) &
-	guest net-removed --no-reboot --net tap=zwt0
+	guest net-removed --no-reboot --net tap=zwt0,rate=2K
 	judge "net: the tap is removed under the guest" $? 0 'CARRIER 1' 'CARRIER NOW 0' ALIVE DONE
 	ip link add zwd0 type dummy 2>/dev/null || { modprobe dummy && ip link add zwd0 type dummy; }
 	ip addr add 10.97.0.5/24 dev zwd0
@@ -177,6 +206,22 @@ if wanted console; then
 	wait $talk
 	guest hvc --no-reboot --console hvc
 	judge "console: the terminal as hvc0" $? 0 'on hvc0' DONE
+	printf '%s\n' 'wait 90 READY' 'size 33 101' 'wait 20 SIZE 33 101' 'end 60' >resize
+	timeout 150 "$build/test/person" resize "$zwinger" run --kernel "$kernel" --initrd "$initrd" --memory 256M \
+		--append "console=ttyS0 quiet panic=-1 zw.do=resize" --no-reboot --console hvc >out 2>&1
+	judge "console: the terminal becomes larger, and hvc0 with it" $? 0
+	mkfifo typed
+	exec 9<>typed
+	(
+		until_said TYPE
+		echo "hello by hand" >&9
+	) &
+	typed=typed guest typed --no-reboot
+	judge "console: what is typed reaches the serial port" $? 0 'TYPED hello by hand' DONE
+	exec 9>&-
+	"$root/test/e2e/tinykernel.sh" b8000000d0ffe0 >nowhere # mov eax, 0xd0000000; jmp rax
+	timeout 50 "$zwinger" run --kernel nowhere --memory 64M --no-reboot </dev/null >out 2>&1
+	judge "console: a guest that runs into nothing is told where" $? 12 'RIP 0xd0000000, ring 0, 64-bit mode'
 fi
 
 if wanted vsock; then

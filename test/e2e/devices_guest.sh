@@ -29,10 +29,33 @@ port() {
 	return 1
 }
 
+# alive: which of the devices beside the disk answer; see the rows "again".
+alive() {
+	found=''
+	[ "$(dd if=/dev/hwrng bs=32 count=1 2>/dev/null | wc -c)" = 32 ] && found="$found rng"
+	there /sys/class/net/eth0
+	ifconfig eth0 10.98.0.2 netmask 255.255.255.0 up
+	ping -c 1 -W 5 10.98.0.1 >/dev/null 2>&1 && found="$found net"
+	p=$(port org.zwinger.test) && (: <>"$p") && found="$found console"
+	[ -n "$(ls /sys/bus/virtio/drivers/virtio_balloon/ | grep virtio)" ] && found="$found balloon"
+	[ "$(echo there | socat -t 5 - VSOCK-CONNECT:2:6001)" = there ] && found="$found vsock"
+	echo "ALIVE$found"
+}
+
 case $what in
 rng)
 	echo "CURRENT $(cat /sys/class/misc/hw_random/rng_current)"
 	[ "$(dd if=/dev/hwrng bs=256 count=4 2>/dev/null | sort -u | wc -c)" -gt 100 ] && echo RANDOM
+	;;
+memory)
+	there /dev/vda
+	ifconfig eth0 10.98.0.2 netmask 255.255.255.0 up
+	dd if=/dev/zero of=/dev/vda bs=64k count=64 oflag=direct 2>/dev/null
+	ping -c 5 -i 0.2 10.98.0.1 >/dev/null
+	dd if=/dev/hwrng of=/dev/null bs=256 count=4 2>/dev/null
+	seq 1000 >/dev/hvc0
+	echo "ALL USED"
+	sleep 20
 	;;
 disk)
 	there /dev/vda
@@ -84,12 +107,19 @@ reload)
 		there /dev/vda
 		dd if=/dev/vda bs=64k count=4 iflag=direct 2>/dev/null | cmp - /tmp/data && echo SAME
 	done
+	for pci in /sys/bus/pci/drivers/virtio-pci/0000*; do
+		echo "${pci##*/}" >/sys/bus/pci/drivers/virtio-pci/unbind
+		echo "${pci##*/}" >/sys/bus/pci/drivers/virtio-pci/bind
+	done
+	there /dev/vda
+	alive
 	rmmod virtio_blk && insmod /modules/*virtio_blk.ko && there /dev/vda && echo RELOADED
 	;;
 reboot)
 	there /dev/vda
 	n=$(dd if=/dev/vda bs=512 count=1 2>/dev/null | tr -d '\0')
 	echo "START ${n:-0}"
+	alive
 	if [ "${n:-0}" -lt 2 ]; then
 		echo "$((${n:-0} + 1))" | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null
 		reboot -f
@@ -99,10 +129,83 @@ kexec)
 	there /dev/vda
 	n=$(dd if=/dev/vda bs=512 count=1 2>/dev/null | tr -d '\0')
 	echo "START ${n:-0}"
+	alive
 	if [ "${n:-0}" -lt 1 ]; then
 		echo 1 | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null
 		kexec -l /boot/vmlinuz --initrd=/boot/initrd --reuse-cmdline && sync && kexec -e
 	fi
+	;;
+bars) # root plays with a device's BAR and vectors; vda and the network card look on
+	there /dev/vdb
+	pci=$(readlink -f /sys/block/vdb/device/..)
+	bar() { printf '%d' "0x$(od -An -tx4 -j16 -N4 "$1/config" | tr -d ' ')"; }
+	home=$(bar "$pci") other=$(bar "$(readlink -f /sys/block/vda/device/..)")
+	# poke OFFSET WIDTH VALUE: one write of that width
+	poke() {
+		bytes='' value=$3
+		for _ in $(seq "$2"); do
+			bytes="$bytes\\$(printf %03o $((value & 255)))"
+			value=$((value >> 8))
+		done
+		printf "$bytes" | dd of="$pci/config" bs="$2" seek=$(($1 / $2)) conv=notrunc 2>/dev/null
+	}
+	byte() { od -An -tu1 -j"$1" -N1 "$pci/config" | tr -d ' '; }
+	msix=$(byte 52)
+	while [ "$msix" != 0 ] && [ "$(byte "$msix")" != 17 ]; do msix=$(byte $((msix + 1))); done
+	# Each round writes and reads back; a round that differs says so.
+	load() {
+		for i in $(seq "$2"); do
+			dd if=/tmp/data of="$1" bs=64k oflag=direct 2>/dev/null && dd if="$1" bs=64k count=2 iflag=direct 2>/dev/null |
+				cmp -s - /tmp/data || { echo "$1 WRONG in round $i"; return 1; }
+		done
+	}
+	dd if=/dev/urandom of=/tmp/data bs=64k count=2 2>/dev/null
+	ifconfig eth0 10.98.0.2 netmask 255.255.255.0 up
+	: >/tmp/go
+	(while [ -e /tmp/go ]; do load /dev/vda 1 || exit; echo round >>/tmp/rounds; done) &
+	looks_on=$!
+	ping -i 0.2 10.98.0.1 >/tmp/ping 2>&1 &
+	ping=$!
+
+	load /dev/vdb 5 &
+	toyed=$!
+	while kill -0 $toyed 2>/dev/null; do
+		for control in 0xc000 0x0000 0x8000 0x4000; do poke $((msix + 2)) 2 $control; done
+		poke $((msix + 2)) 2 0x8000
+	done
+	wait $toyed && echo "MASKED AND BACK"
+
+	for at in 0x00100000 0x01000000 0x0fff0000 "$other" 0xe0000000 0xfec00000 0xfee00000 0xffff0000 0x00000000 0x3ffff000; do
+		poke 16 4 "$at"
+		poke 4 2 4
+		poke 4 2 6
+		poke 16 4 "$home"
+		load /dev/vdb 1 || echo "LOST by $at"
+	done
+	[ "$(bar "$pci")" = "$home" ] && load /dev/vdb 1 && echo "MOVED AND BACK"
+
+	echo "${pci##*/}" >/sys/bus/pci/drivers/virtio-pci/unbind
+	echo 1 >"$pci/enable"
+	poke $((msix + 2)) 2 0x8000
+	table=$(od -An -tu4 -j$((msix + 4)) -N4 "$pci/config" | tr -d ' ')
+	for word in 0xfee00000 0x00100000 0xffffffff "$home" "$other" 0; do
+		for i in $(seq 0 15); do devmem $((home + (table & ~7) + i * 4)) 32 "$word"; done
+	done
+	echo 0 >"$pci/enable"
+	echo "${pci##*/}" >/sys/bus/pci/drivers/virtio-pci/bind
+	there /dev/vdb && load /dev/vdb 2 && echo "SCRIBBLED AND BACK"
+
+	# At last it stays away, with requests on their way: it hangs, and nobody else does.
+	(load /dev/vdb 1000) &
+	poke 16 4 0x00100000
+	before=$(wc -l </tmp/rounds)
+	sleep 2
+	[ "$(wc -l </tmp/rounds)" -gt "$before" ] && echo "OTHERS GO ON"
+	rm /tmp/go
+	wait $looks_on && echo "DISK WAS RIGHT"
+	kill -INT $ping
+	wait $ping
+	grep -q ' 0% packet loss' /tmp/ping && echo "NET WAS RIGHT" || tail -3 /tmp/ping
 	;;
 net)
 	there /sys/class/net/eth0
@@ -143,6 +246,20 @@ hvc)
 	there /dev/hvc0
 	stty -F /dev/hvc0 size
 	echo "on hvc0" >/dev/hvc0
+	;;
+resize)
+	there /dev/hvc0
+	echo READY >/dev/hvc0
+	for _ in $(seq 100); do
+		[ "$(stty -F /dev/hvc0 size)" = "33 101" ] && echo "SIZE $(stty -F /dev/hvc0 size)" >/dev/hvc0 && break
+		sleep 0.1
+	done
+	sleep 1
+	;;
+typed)
+	echo TYPE
+	read -r line </dev/console
+	echo "TYPED $line"
 	;;
 vsock)
 	there /dev/vsock

@@ -16,8 +16,6 @@ ifconfig "$interface" "$ip" netmask "$subnet"
 route add default gw $router dev "$interface"
 DHCP
 chmod 755 "$work/dhcp"
-# A small one for the kernel that the guest starts itself, and the one that all rows use.
-"$root/guests/initrd" --script "$root/test/e2e/devices_guest.sh" --modules cloud-6.1:virtio_pci,virtio_blk "$work/small.cpio"
 modules=cloud-6.1:virtio_pci,virtio_blk,virtio_net,virtio_console,virtio_rng,virtio_balloon,vmw_vsock_virtio_transport,virtiofs
 
 # make OUTPUT PROGRAM...: an initrd with these programs and their libraries.
@@ -28,12 +26,12 @@ make() {
 		type -P "$p"
 		ldd "$(type -P "$p")" | awk '/=> \//{ print $3 } /^\t\//{ print $1 }'
 	done | sort -u)
-	[ "$1" != kexec ] || add+=(--add "$kernel:/boot/vmlinuz" --add "$work/small.cpio:/boot/initrd")
+	[ "$1" != kexec ] || add+=(--add "$kernel:/boot/vmlinuz" --add "$work/initrd.cpio:/boot/initrd")
 	"$root/guests/initrd" --script "$root/test/e2e/devices_guest.sh" "${add[@]}" --modules "$modules" "$output"
 }
 make "$work/initrd.cpio" socat
 make "$work/initrd-fio.cpio" fio
-make "$work/initrd-kexec.cpio" kexec
+make "$work/initrd-kexec.cpio" kexec socat # and the kernel that the guest starts itself has the first one
 
 "$root/guests/image" --force --packages picocom,socat,busybox "$root/.cache/demo.img"
 

@@ -10,8 +10,9 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 program=$(realpath "$1")
 cards=("${@:2}")
 [ ${#cards[@]} -gt 0 ] || cards=(std virtio small)
-out=$root/.cache/drm
-mkdir -p "$out"
+out=$root/.cache/drm calls=$root/.cache/calls build=$(dirname "$program")/..
+mkdir -p "$out" "$calls"
+rm -f "$calls"/display_drm.*
 work=$(mktemp -d) passed=0 failed=0 qemu=''
 ok() { passed=$((passed + 1)); echo "ok $*"; }
 no() { failed=$((failed + 1)); echo "FAILED $*"; }
@@ -29,8 +30,18 @@ done
 echo "inputs $*"
 status=none
 [ "$layout" = de ] || status=$(ls /sys/class/drm/card0-*/status | head -1)
+trace=/sys/kernel/tracing # which calls of its policy does it use? See calls.sh
+mount -t tracefs tracefs $trace
+echo 1 >$trace/options/record-tgid
+echo 'comm == "drm_screen"' >$trace/events/raw_syscalls/sys_enter/filter
+echo 1 >$trace/events/raw_syscalls/sys_enter/enable
 /drm_screen "$layout" "$status" /dev/dri/card0 "$@"
-echo "status $?"
+status=$?
+for nr in 317 16; do # seccomp, then ioctl; of their arguments only what the policy asks for
+	sed -n "s/^ *\(drm_screen-[0-9]* *( *[0-9]*)\).*\(: sys_enter: NR $nr (\)\([^,]*\), \([^,]*\),.*/call \1\2\3, \4, 0, 0, 0, 0)/p" $trace/trace |
+		sort -u
+done
+echo "status $status"
 E2
 "$root/guests/initrd" --script "$work/script" --add "$program:/drm_screen" \
 	--modules generic-6.1:evdev,bochs,virtio_pci,virtio-gpu,virtio_input "$work/initrd" || exit 1
@@ -168,6 +179,10 @@ for card in "${cards[@]}"; do
 	press f10
 	check "$card: closed" 'wait_for closed && wait_for "status 0"'
 	end
+	if [ -x "$build/test/policy_use" ]; then
+		sed -n 's/^call //p' "$work/serial" | tr -d '\r' |
+			"$build/test/policy_use" "$root" drm_screen=critical/display/drm.policy >"$calls/display_drm.$card.used" 2>/dev/null
+	fi
 done
 
 # Too small for 80 columns and 25 rows: it says so and does not start.

@@ -9,7 +9,7 @@ if [ -c /dev/kvm ] && sh -c 'exec 3<>/dev/kvm' 2>/dev/null; then
 fi
 echo "this host has no /dev/kvm: in the lab"
 status=0
-"$root/scripts/lab" run --timeout 560 -- "$@" || status=$?
+"$root/scripts/lab" run --timeout 1000 -- "$@" || status=$?
 [ $status = 125 ] || exit $status
 echo "once more, in a new lab"
-exec "$root/scripts/lab" run --timeout 560 -- "$@"
+exec "$root/scripts/lab" run --timeout 1000 -- "$@"

@@ -44,7 +44,7 @@ type root\r
 wait 60 #
 type clear\r
 sleep 1000
-type picocom -q -b 115200 /dev/ttyS1; echo gone\r
+type picocom -q -b 115200 /dev/ttyS1; echo go''ne\r
 sleep 3000
 type AT\r
 wait 10 OK
@@ -61,6 +61,10 @@ wait 10 keyboard: linux (not trusted)
 lacks PREMIUM
 show the answer was no
 SCRIPT
+# All of them stand still for a moment, and go on.
+pkill -STOP -x 'zwinger-(audit|display|dialler|termina)'
+sleep 0.3
+pkill -CONT -x 'zwinger-(audit|display|dialler|termina)'
 check "the person said no: nothing was dialled" '[ -z "$(dialled)" ]'
 acts "and says yes to another number" $show <<'SCRIPT'
 wait 20 keyboard: linux
@@ -92,7 +96,7 @@ wait 20 keyboard: linux
 sleep 1500
 type \x01\x18
 wait 20 gone
-type clear; buy 'espresso=2&assam=1' | tee /dev/ttyS0 | tail -n 2 | cut -c1-60; echo bought\r
+type clear; buy 'espresso=2&assam=1' | cut -c1-70; echo bou''ght\r
 wait 60 Shall this be paid?
 wait 5 Bean and Leaf GmbH
 wait 5 your phrase: green elephants sing

@@ -14,7 +14,8 @@ check() { if eval "$2"; then ok "$1"; else no "$1"; fi; }
 
 # The programs as the build has them, and manifests that expect them.
 mkdir -p "$tree"
-for part in launcher launcher/audit vmm devices devices/terminal critical/audit critical/display critical/dialler; do
+for part in launcher launcher/audit launcher/store vmm devices devices/terminal critical/audit critical/display critical/dialler \
+	critical/showpay critical/auth critical/storage; do
 	mkdir -p "$tree/$part"
 	for exe in "$build/$part"/zwinger*; do
 		[ -f "$exe" ] && [ -x "$exe" ] && cp "$exe" "$tree/$part/"
@@ -25,12 +26,12 @@ simulated=$(find "$build" -name zwinger-simulated-modem -type f | head -1)
 person=$build/test/person
 "$tests/tinykernel.sh" ebfe >"$work/spin" # jmp .
 
-# manifest NAME: phone.dts with a kernel of two bytes; its name is that of the system.
+# manifest NAME [DTS]: phone.dts, or another, with a kernel of two bytes; its name is that of the system.
 manifest() {
 	mkdir -p "$work/$1"
 	"$root/scripts/measure" "$tree" >"$work/$1/measured.dtsi"
 	sed "s/model = .*/model = \"$1\";/; s,kernel = .*,kernel = \"$work/spin\";,; /initrd = /d; /disk = /d; /cmdline = /d
-		s/memory = .*/memory = \"64M\";/" "$root/guests/phone.dts" >"$work/$1/phone.dts"
+		s/memory = .*/memory = \"64M\";/" "$root/guests/${2:-phone.dts}" >"$work/$1/phone.dts"
 	(umask 077 && echo "green elephants sing" >"$work/$1/phrase")
 }
 wait_for() { # FILE TEXT
@@ -232,7 +233,7 @@ cp "$work/dialler" "$tree/critical/dialler/zwinger-dialler"
 # attack_O2: the VMM is the attacker's.
 cp "$tree/vmm/zwinger-vmm" "$work/vmm"
 cp "$build/test/hostile_vmm" "$tree/vmm/zwinger-vmm"
-manifest taken
+manifest taken desk.dts
 cat >"$work/look" <<'SCRIPT'
 wait 60 To say yes
 type s
@@ -251,13 +252,14 @@ check "attack_O2 the attacks of a hostile VMM come to an end" 'wait_for "$work/t
 while read -r row; do
 	check "$row" 'case "$row" in *held) true ;; *) false ;; esac'
 done < <(grep -ao 'attack_.*' "$work/taken/log" | tr -d '\r' | sort -u)
-check "every attack of the table was made" '[ "$(grep -ac "attack_" "$work/taken/log")" -ge 13 ]'
-check "display, auditor and dialler live" \
-	'[ "$(state_of taken screen) $(state_of taken auditor) $(state_of taken dialler)" = "running running running" ]'
+check "every attack of the table was made" '[ "$(grep -ac "attack_" "$work/taken/log")" -ge 22 ]'
+check "every critical process lives" \
+	'[ "$("$zwinger" ps taken | grep -cE "^(screen|auditor|dialler|showpay|auth|storage) .* running ")" = 6 ] || { "$zwinger" ps taken; tail -20 "$work/taken/log"; false; }'
 kill $watching 2>/dev/null
 wait $watching 2>/dev/null
 end taken
 check "attack_O2 no digit was dialled" '[ "$(dialled taken)" = 0 ] || { cat "$work/taken/dialled"; false; }'
+check "attack_O2 nothing was signed" '"$zwinger" store show "$work/taken/store" | grep -qx "signatures: 0"'
 check "attack_O2 the audit log verifies" '"$zwinger" audit verify "$work/taken/audit" >"$work/out" 2>&1 || { cat "$work/out"; false; }'
 check "attack_P6 the log shows printable characters only" '! "$zwinger" audit show "$work/taken/audit" | LC_ALL=C grep -q "[^ -~]"'
 cp "$work/vmm" "$tree/vmm/zwinger-vmm"

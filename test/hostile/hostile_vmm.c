@@ -32,7 +32,8 @@ static struct vm_config config;
 static struct chan_geometry geometry;
 static struct chan_writer out;
 static struct chan_reader in;
-static int first; /* descriptors of the modem's channels, which stay open here */
+static int first;   /* descriptors of the line's channels, which stay open here */
+static bool closed; /* by the other end, which had enough */
 
 static void pause_ms(unsigned ms)
 {
@@ -53,8 +54,6 @@ static void drain(void)
 /* A dialler that has closed the channel takes nothing any more; then there is no use in waiting. */
 static void send_line(const struct modem_line *m)
 {
-	static bool closed;
-
 	for (unsigned i = 0; !closed && chan_send(&out, m) == CHAN_AGAIN; i++) {
 		drain();
 		pause_ms(1);
@@ -84,6 +83,15 @@ static void type_bytes(const void *bytes, size_t len)
 static void type(const char *text)
 {
 	type_bytes(text, strlen(text));
+}
+
+/* The wire of a line that is put down between two connections. */
+static void hang_up(void)
+{
+	const struct modem_line m = { .type = MODEM_LINE_TYPE };
+
+	send_line(&m);
+	drain();
 }
 
 /* Strings that must never be dialled nor shown: whatever they do, they end as ERROR. */
@@ -374,10 +382,77 @@ static bool flood(void)
 	return true;
 }
 
-static const struct {
+/* P8, P9, D1, D5, D8, D10, D14, D16: orders that are none, and requests that are none. */
+static bool order_corpus(void)
+{
+	static const char *const bodies[] = {
+		"",
+		"payee=x",
+		"payee=B%D0%B5an&account=DE89370400440532013000",
+		"payee=Bean%0AAccount%3A+X&account=DE89370400440532013000",
+		"payee=Bean%00Leaf&account=DE89370400440532013000",
+		"payee=++++++++++++++++++++++++Bean&account=DE89370400440532013000",
+		"payee=Zwinger+payment+1&account=DE89370400440532013001",
+		"payee=Bean&payee=Leaf",
+		"payee=Bean&account=DE89370400440532013000&item-1-name=x&item-1-quantity=1&item-1-price="
+		"18446744073709551617&total=1&currency=EUR&reference=x&nonce=0123456789abcdef0123456789abcdef",
+		"payee=Bean&account=DE89370400440532013000&item-1-name=x&item-1-quantity=1&item-1-price=100"
+		"&total=1&currency=EUR&reference=x&nonce=0123456789abcdef0123456789abcdef",
+	};
+	static const char *const requests[] = {
+		"GET /../../etc/shadow HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"POST /order HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+		"POST /order HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+		"POST /order HTTP/1.1\r\nHost: x\r\nContent-Length: 4294967297\r\n\r\nx",
+		"GET / HTTP/9.9\r\n\r\n",
+		"\r\n\r\n\r\n",
+	};
+	char request[1024];
+
+	for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		type(requests[i]);
+		hang_up();
+	}
+	for (unsigned i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		snprintf(
+			request, sizeof(request),
+			"POST /order HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+			"Content-Length: %zu\r\n\r\n%s",
+			strlen(bodies[i]), bodies[i]);
+		type(request);
+		hang_up();
+	}
+	return true;
+}
+
+/* I10, I11, S13: a good order, again and again; nobody has said yes. */
+static bool order_again(void)
+{
+	static const char body[] =
+		"payee=Bean+and+Leaf+GmbH&account=DE89370400440532013000&item-1-name=Espresso&item-1-quantity=1"
+		"&item-1-price=450&total=450&currency=EUR&reference=Order&nonce=0123456789abcdef0123456789abc%03x";
+	char request[1024], text[512];
+
+	for (unsigned i = 0; i < 500; i++) {
+		snprintf(text, sizeof(text), body, i);
+		snprintf(
+			request, sizeof(request),
+			"POST /order HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+			"Content-Length: %zu\r\n\r\n%s",
+			strlen(text), text);
+		type(request);
+		hang_up();
+	}
+	return true;
+}
+
+struct row {
 	const char *name;
 	bool (*run)(void);
-} rows[] = {
+};
+
+static const struct row rows[] = {
 	{ "attack_C21_C22_O7", look_around },
 	{ "attack_C15", truncate_pages },
 	{ "attack_C17", write_read_only },
@@ -393,30 +468,61 @@ static const struct {
 	{ "attack_I5_I18", hear_no_keys },
 };
 
+static const struct row order_rows[] = {
+	{ "attack_C15_orders", truncate_pages },
+	{ "attack_C17_orders", write_read_only },
+	{ "attack_P8_P9_D1_D5_D10_D14_D16_orders", order_corpus },
+	{ "attack_I10_I11_S13_orders", order_again },
+	{ "attack_C11_O1_orders", flood },
+	{ "attack_C10_orders", notification_storm },
+	{ "attack_C1_orders", double_fetch },
+	{ "attack_C2_C3_orders", wrong_stamps },
+	{ "attack_I5_I18_orders", hear_no_keys },
+};
+
+static void attack(const struct row *row, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		bool held = row[i].run();
+
+		log_info("%s %s", row[i].name, held && hear_no_keys() ? "held" : "BROKEN");
+	}
+}
+
+/* From here on out, in and first are those of the line, whose descriptors begin at fd. */
+static bool take_line(enum vm_line line, int fd)
+{
+	uint32_t audited = config.line[line].audited;
+
+	closed = false;
+	geometry = (struct chan_geometry){ config.line[line].slots, sizeof(struct modem_line) };
+	/* The mapping closes what it has mapped; the attacks want it still. */
+	for (int i = fd; i < fd + 2 * CHANNEL_FDS; i++)
+		if (fcntl(i, F_GETFD) >= 0)
+			dup2(i, i + 64);
+	first = fd + 64;
+	return chan_map_writer(&out, fd, geometry, (audited & VM_LINE_OUT_AUDITED) != 0) &&
+	       chan_map_reader(&in, fd + CHANNEL_FDS, geometry,
+			       (audited & VM_LINE_IN_AUDITED) != 0);
+}
+
 int main(void)
 {
+	int fd;
+
 	log_init("hostile-vmm");
 	if (recv(VMM_FD_CONTROL, &config, sizeof(config), 0) != (ssize_t)sizeof(config))
 		return 111;
-	first = VMM_FD_DEVICE + (int)config.device_count;
-	geometry = (struct chan_geometry){ config.line[VM_LINE_MODEM].slots,
-					   sizeof(struct modem_line) };
-	/* The mapping closes what it has mapped; the attacks want it still. */
-	for (int fd = first; fd < first + 2 * CHANNEL_FDS; fd++)
-		if (fcntl(fd, F_GETFD) >= 0)
-			dup2(fd, fd + 64);
-	if (!chan_map_writer(&out, first, geometry,
-			     (config.line[VM_LINE_MODEM].audited & VM_LINE_OUT_AUDITED) != 0) ||
-	    !chan_map_reader(&in, first + CHANNEL_FDS, geometry,
-			     (config.line[VM_LINE_MODEM].audited & VM_LINE_IN_AUDITED) != 0)) {
+	fd = VMM_FD_DEVICE + (int)config.device_count;
+	if (!take_line(VM_LINE_MODEM, fd)) {
 		log_error("no modem to attack by: %s", strerror(errno));
 		return 111;
 	}
-	first += 64;
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		bool held = rows[i].run();
-
-		log_info("%s %s", rows[i].name, held && hear_no_keys() ? "held" : "BROKEN");
+	attack(rows, sizeof(rows) / sizeof(rows[0]));
+	if (config.line[VM_LINE_ORDERS].slots != 0) {
+		if (!take_line(VM_LINE_ORDERS, fd + 2 * CHANNEL_FDS))
+			return 111;
+		attack(order_rows, sizeof(order_rows) / sizeof(order_rows[0]));
 	}
 	log_info("all attacks are over");
 	/* Until it is killed: the launcher may long have stopped to listen, and others are looked at. */

@@ -346,6 +346,17 @@ static void pay_pin(void)
 	pay_asked(PIN_IS_SET, 5);
 }
 
+static void pay_pin_unread(void)
+{
+	pay_typed();
+	driver_press('9');
+	driver_wait(100);
+	driver_press(GRID_KEY_ENTER);
+	driver_wait(100);
+	driver_pin_says(PIN_IS_SET, 5);
+	driver_wait(100);
+}
+
 static void pay_pin_typed(void)
 {
 	pay_pin();
@@ -372,7 +383,7 @@ static void pay_pin_wrong(void)
 {
 	pay_pin_wait();
 	driver_pin_says(PIN_WRONG, 1);
-	driver_wait(100);
+	driver_wait(1500);
 }
 
 static void pay_choose(void)
@@ -391,7 +402,7 @@ static void pay_differ(void)
 {
 	pay_repeat();
 	driver_digits("1235");
-	driver_wait(100);
+	driver_wait(1500);
 }
 
 static void pay_pin_set(void)
@@ -399,7 +410,7 @@ static void pay_pin_set(void)
 	pay_repeat();
 	driver_digits("1234");
 	driver_pin_says(PIN_RIGHT, 5);
-	driver_wait(100);
+	driver_wait(1500);
 }
 
 static void pay_locked(void)
@@ -516,6 +527,7 @@ static const struct {
 	{ "pay_edit", pay_edit, 25, 80, true },
 	{ "pay_edit_wrong", pay_edit_wrong, 25, 80, true },
 	{ "pay_pin", pay_pin, 25, 80, true },
+	{ "pay_pin_unread", pay_pin_unread, 25, 80, true },
 	{ "pay_pin_typed", pay_pin_typed, 25, 80, true },
 	{ "pay_pin_short", pay_pin_short, 25, 80, true },
 	{ "pay_pin_wait", pay_pin_wait, 25, 80, true },

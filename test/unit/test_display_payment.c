@@ -963,18 +963,17 @@ static void test_attack_D24_D25_C18_P9_messages(void **state)
 
 	(void)state;
 	payment_chunk(&good, 1, TEXT, strlen(TEXT), 0);
-	for (unsigned bit = 0; bit < 24 * 8; bit++) { /* of its head */
+	for (unsigned bit = 0; bit <= 24 * 8; bit++) { /* of its head; and none at all */
 		m = good;
-		((uint8_t *)&m)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		if (bit < 24 * 8)
+			((uint8_t *)&m)[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		set_up(state);
 		driver_payment(&m);
 		payment_chunk(&m, 1, TEXT, strlen(TEXT), PAYMENT_CHUNK);
 		driver_payment(&m);
-		payment_chunk(&m, 1, TEXT, strlen(TEXT), 2 * PAYMENT_CHUNK);
-		driver_payment(&m);
 		driver_pay_type(PAYMENT_ASK, 1, strlen(TEXT));
 		driver_wait(50);
-		assert_int_equal(driver_paid(), PAYMENT_INVALID);
+		assert_int_equal(driver_paid(), bit < 24 * 8 ? PAYMENT_INVALID : PAYMENT_SHOWN);
 	}
 	for (unsigned i = 0; i < strlen(TEXT); i++) { /* no byte of it may be another kind */
 		for (unsigned k = 0; k < 4; k++) {
@@ -1020,6 +1019,60 @@ static void test_attack_S6_I12_swapped(void **state)
 	gesture();
 	assert_int_equal(driver.confirmed, 1);
 	assert_int_equal(driver.pins, 2);
+}
+
+/* attack_C4: chunks by themselves: their order, their length, what is behind them. */
+static void test_attack_C4_C18_chunks(void **state)
+{
+	static struct payment_chunks c;
+	static char text[PAYMENT_TEXT_MAX];
+	struct payment_message m, good, end = { .type = PAYMENT_ASK, .id = 1 };
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	for (uint32_t at = 0; at < sizeof(text);) {
+		at = payment_chunk(&m, 1, text, sizeof(text), at);
+		assert_true(payment_chunks_take(&c, &m));
+	}
+	end.value = sizeof(text);
+	assert_true(payment_chunks_whole(&c, &end));
+	end.value--;
+	assert_false(payment_chunks_whole(&c, &end));
+	m = (struct payment_message){
+		.type = PAYMENT_TEXT, .length = 1, .id = 1, .offset = c.len, .bytes = "x"
+	};
+	assert_false(payment_chunks_take(&c, &m)); /* no room */
+	assert_int_equal(c.len, 0);
+	(void)!payment_chunk(&good, 1, text, 300, 0);
+	(void)!payment_chunk(&m, 1, text, 300, PAYMENT_CHUNK);
+	for (unsigned how = 0; how < 5; how++) {
+		struct payment_message bad = m;
+
+		assert_true(payment_chunks_take(&c, &good));
+		bad.offset += how == 0 ? 1 : how == 1 ? UINT32_MAX : 0;
+		bad.id += how == 2;
+		bad.length = how == 3 ? PAYMENT_CHUNK + 1 : bad.length;
+		bad.bytes[PAYMENT_CHUNK - 1] = how == 4;
+		assert_false(payment_chunks_take(&c, &bad));
+		end.value = c.len;
+		assert_false(payment_chunks_whole(&c, &end));
+	}
+}
+
+/* attack_C14: half a text of one show-and-pay is none of the next one's. */
+static void test_attack_C14_new_show_and_pay(void **state)
+{
+	struct payment_message m;
+
+	(void)state;
+	(void)!payment_chunk(&m, 1, TEXT, strlen(TEXT), 0);
+	driver_payment(&m);
+	driver_payment_channel(0, false);
+	driver_payment_channel(0, true);
+	(void)!payment_chunk(&m, 1, TEXT, strlen(TEXT), PAYMENT_CHUNK);
+	driver_payment(&m);
+	driver_pay_type(PAYMENT_ASK, 1, strlen(TEXT));
+	assert_int_equal(driver_paid(), PAYMENT_INVALID);
 }
 
 /* attack_S7: of a payment that has gone, no cell is left; attack_S3, attack_S9: all of it, or none. */
@@ -1094,6 +1147,8 @@ int main(void)
 		cmocka_unit_test_setup(test_attack_P5_I9_I14_step_and_message, set_up),
 		cmocka_unit_test_setup(test_attack_D24_D25_C18_P9_messages, set_up),
 		cmocka_unit_test_setup(test_attack_S6_I12_swapped, set_up),
+		cmocka_unit_test_setup(test_attack_C4_C18_chunks, set_up),
+		cmocka_unit_test_setup(test_attack_C14_new_show_and_pay, set_up),
 		cmocka_unit_test_setup(test_attack_S3_S7_S9_whole_or_none, set_up),
 		cmocka_unit_test_setup(test_alone, set_up),
 	};

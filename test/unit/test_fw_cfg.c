@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the firmware reads, and what a guest can do instead: cve_2016_1714 (an entry that is not there,
+ * What the firmware reads, and what a guest can do instead: CVE-2016-1714 (an entry that is not there,
  * a read past an end), requests that name memory that is none.
  */
 #include <setjmp.h>
@@ -131,7 +131,7 @@ static void reads_go_on_where_the_last_one_ended(void **state)
 	assert_memory_equal(ram + 0x2000, "applespears\x5a", 12);
 }
 
-/* cve_2016_1714: keys that there are not, and more than there is, read as zeros. */
+/* CVE-2016-1714: keys that there are not, and more than there is, read as zeros. */
 static void any_key_and_any_length_read_zeros_past_the_end(void **state)
 {
 	(void)state;
@@ -217,7 +217,7 @@ static void a_request_may_lie_in_its_own_target(void **state)
 	assert_memory_equal(ram + REQUEST + 4, fruit + 4, 12);
 }
 
-/* cve_2015_3214: every port in every width answers, and reading changes no item. */
+/* CVE-2015-3214: every port in every width answers, and reading changes no item. */
 static void every_width_at_every_port(void **state)
 {
 	static const uint32_t widths[] = { 1, 2, 4 };

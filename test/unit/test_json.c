@@ -84,6 +84,7 @@ static void results_come_back(void **state)
 	assert_float_equal(json_member(s, "p50")->number, 3, 0);
 	assert_float_equal(json_member(json_member(s, "ns"), "p50")->number, 1.5, 0);
 	assert_float_equal(json_member(s, "samples")->item->number, 5, 0); /* in their order */
+	assert_float_equal(json_member(s, "samples")->item->next->number, 1, 0);
 	assert_string_equal(json_text(s->next->next, "reason"), "no such");
 	assert_true(series_ratio(&r.series[1], &r.series[0], &ratio));
 	assert_float_equal(ratio.median, 20.0 / 3, 1e-9);

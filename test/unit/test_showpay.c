@@ -102,6 +102,8 @@ static void test_attack_P8_http(void **state)
 		{ "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", 400 },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
 		  400 },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551616\r\n\r\n",
+		  400 },
 		{ "POST /order HTTP/1.1\r\nHost: a\r\n" FORM "\r\n", 411 },
 		{ "POST /order HTTP/1.1\r\nHost: a\r\n" FORM "Content-Length: \r\n\r\n", 400 },
 		{ "POST /order HTTP/1.1\r\nHost: a\r\n" FORM "Content-Length: -1\r\n\r\n",

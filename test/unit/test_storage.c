@@ -144,6 +144,14 @@ static void test_attack_K2_K3_K7_K9_other_texts(void **state)
 	driver_draw(9, text, len);
 	driver_confirm(8, len);
 	assert_int_equal(driver.signatures, 0);
+	/* A text that was there before the PIN was. */
+	start();
+	driver_reserve(8);
+	len = driver_text(text, "");
+	driver_draw(8, text, len);
+	grant(8);
+	driver_confirm(8, len);
+	assert_int_equal(driver.signatures, 0);
 	/* Two halves of two texts. */
 	start();
 	driver_reserve(8);
@@ -550,6 +558,31 @@ static void test_attack_K12_fork(void **state)
 	}
 }
 
+/* attack_K12: the same for the keys of a store that a crash has kept from being made. */
+static void test_attack_K12_fork_of_the_first(void **state)
+{
+	static struct driver_image lost, now;
+	static struct store s;
+
+	(void)state;
+	driver_reset();
+	driver.fault = FAULT_KILL_BEFORE;
+	driver.fault_at = 2;
+	if (setjmp(driver.killed) == 0)
+		(void)driver_start();
+	driver_save(&lost);
+	now = lost;
+	now.len[FILE_SLOT_A] = now.len[FILE_SLOT_B] = 0;
+	driver_restore(&now);
+	driver_died();
+	assert_true(driver_start());
+	driver_save(&now);
+	memcpy(lost.bytes[FILE_ANCHOR], now.bytes[FILE_ANCHOR], 64);
+	lost.len[FILE_ANCHOR] = now.len[FILE_ANCHOR];
+	driver_restore(&lost);
+	assert_int_equal(driver_load(&s), STORE_REFUSED);
+}
+
 /* The files. */
 
 static struct driver_image history[8];
@@ -706,6 +739,7 @@ int main(void)
 		cmocka_unit_test(test_change),
 		cmocka_unit_test(test_attack_K4_K12_K13_P2_faults),
 		cmocka_unit_test(test_attack_K12_fork),
+		cmocka_unit_test(test_attack_K12_fork_of_the_first),
 		cmocka_unit_test(test_attack_K12_bytes),
 		cmocka_unit_test(test_attack_K12_rollback),
 		cmocka_unit_test(test_attack_K8_K10_K11_keys),

@@ -354,6 +354,26 @@ static void driver_ok_hands_the_queues_over(void **state)
 	assert_int_equal(stub.inflight_told, 1);
 }
 
+/* As a kernel does that starts another: the device must not write into the other's memory. */
+static void without_bus_mastering_memory_is_left_alone(void **state)
+{
+	(void)state;
+	config(1, 4, 2, true, 6);
+	drive();
+	config(1, 4, 2, true, 6);
+	config(1, 4, 2, true, 4); /* memory decoding alone changes nothing */
+	assert_int_equal(stub.ring[0].stopped, 0);
+	config(1, 4, 2, true, 2);
+	assert_int_equal(stub.ring[0].stopped, 1);
+	assert_int_equal(stub.ring[1].stopped, 1);
+	assert_int_equal(get(COMMON + STATUS, 1), 15 | 64);
+	config(1, 4, 2, true, 6);
+	put(COMMON + STATUS, 1, 0);
+	drive();
+	assert_int_equal(get(COMMON + STATUS, 1), 15);
+	assert_int_equal(stub.ring[0].started, 2);
+}
+
 static void driver_ok_without_features_ok_starts_nothing(void **state)
 {
 	(void)state;
@@ -713,6 +733,7 @@ int main(void)
 		T(every_bit_outside_the_writable_ones_holds_still),
 		T(bar_is_sized_and_moved),
 		T(bar_outside_the_window_answers_nowhere),
+		T(without_bus_mastering_memory_is_left_alone),
 		T(lower_slot_answers_where_bars_overlap),
 		T(only_known_features_are_offered),
 		T(features_that_were_not_offered_are_refused),

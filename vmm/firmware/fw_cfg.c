@@ -151,7 +151,7 @@ static void read_register(struct fw_cfg *f, const struct bus_access *a)
 	if (a->offset == REG_DATA && a->len == 1)
 		a->data[0] = advance(f, 1, &data) == 1 ? *data : 0;
 	else if (a->offset >= REG_DMA_HIGH && a->len <= 4)
-		memcpy(a->data, signature + a->offset - REG_DMA_HIGH, a->len);
+		memcpy(a->data, &signature[a->offset - REG_DMA_HIGH], a->len);
 	else
 		bus_answer(a, UINT64_MAX);
 }
