@@ -190,6 +190,7 @@ int host_open_program(const char *name)
 	static const char *const place[] = { ZW_LIBEXEC_FROM_BIN,
 					     "../vmm",
 					     "../vmm/firmware",
+					     "../vmm/testing",
 					     "../devices",
 					     "../devices/terminal",
 					     "../critical/audit",
