@@ -75,6 +75,7 @@ disk-readonly)
 disk-queues)
 	there /dev/vda
 	echo "QUEUES $(ls /sys/block/vda/mq | wc -l)"
+	dd if=/dev/vda of=/dev/null bs=4k count=60 iflag=direct 2>/dev/null # more than its rate allows at once
 	;;
 disk-fails) # the host cannot keep what it promised
 	there /dev/vda
