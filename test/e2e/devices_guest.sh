@@ -75,6 +75,7 @@ disk-readonly)
 disk-queues)
 	there /dev/vda
 	echo "QUEUES $(ls /sys/block/vda/mq | wc -l)"
+	dd if=/dev/vda of=/dev/null bs=4k count=60 iflag=direct 2>/dev/null # more than its rate allows at once
 	;;
 disk-fails) # the host cannot keep what it promised
 	there /dev/vda
@@ -206,6 +207,10 @@ bars) # root plays with a device's BAR and vectors; vda and the network card loo
 	kill -INT $ping
 	wait $ping
 	grep -q ' 0% packet loss' /tmp/ping && echo "NET WAS RIGHT" || tail -3 /tmp/ping
+	poke 16 4 "$home" # or the kernel would wait for ever for its reset
+	echo DONE
+	echo o >/proc/sysrq-trigger # at once: an orderly end might wait for the disk that hangs
+	sleep 60
 	;;
 net)
 	there /sys/class/net/eth0
@@ -219,6 +224,7 @@ net-removed)
 	there /sys/class/net/eth0
 	ifconfig eth0 10.98.0.2 netmask 255.255.255.0 up
 	echo "CARRIER $(cat /sys/class/net/eth0/carrier)"
+	ping -c 5 -s 1000 -i 0.2 -W 2 10.98.0.1 >/dev/null 2>&1 # more than its rate allows at once
 	echo REMOVE
 	for _ in $(seq 50); do
 		[ "$(cat /sys/class/net/eth0/carrier)" = 0 ] && break

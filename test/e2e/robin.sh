@@ -41,7 +41,7 @@ show=${2:-}
 acts "an unmodified Debian boots on the display, and root logs in" $show <<'SCRIPT'
 wait 240 login:
 type root\r
-wait 60 #
+wait 60 root@
 type clear\r
 sleep 1000
 type picocom -b 115200 /dev/ttyS1; echo go''ne\r
