@@ -5,7 +5,7 @@ foreach(image_and_flags IN ITEMS "multiboot 0" "multiboot_video 4")
   list(GET words 1 flags)
   add_custom_command(OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${image}.elf
     COMMAND ${CMAKE_C_COMPILER} -m32 -O1 -Wall -Wextra -Werror -ffreestanding -fno-pic -fno-stack-protector
-            -fcf-protection=none -mno-sse -mno-mmx -fno-asynchronous-unwind-tables -static -nostdlib -no-pie -DFLAGS=${flags}
+            -fcf-protection=none -mno-sse -mno-mmx -fno-asynchronous-unwind-tables -static -nostdlib -DFLAGS=${flags}
             -Wl,--build-id=none,--no-warn-rwx-segments -T ${CMAKE_CURRENT_SOURCE_DIR}/guest/multiboot.ld
             ${CMAKE_CURRENT_SOURCE_DIR}/guest/multiboot.c -o ${CMAKE_CURRENT_BINARY_DIR}/${image}.elf
     DEPENDS guest/multiboot.c guest/multiboot.ld VERBATIM)

@@ -134,11 +134,18 @@ static void test_rates(void **state)
 struct image {
 	struct kvm_stats_header h;
 	struct {
-		struct kvm_stats_desc d;
+		uint32_t flags;
+		int16_t exponent;
+		uint16_t size;
+		uint32_t offset, bucket_size;
 		char name[16];
 	} desc[5];
 	uint64_t data[4];
 };
+
+_Static_assert(offsetof(struct image, desc[0].name) - offsetof(struct image, desc) ==
+		       sizeof(struct kvm_stats_desc),
+	       "as in linux/kvm.h");
 
 static struct image image(void)
 {
@@ -152,9 +159,9 @@ static struct image image(void)
 	static const char *const names[] = { "exits", "pages", "hist", "peak", "Bad\n}" };
 
 	for (unsigned n = 0; n < 5; n++) {
-		i.desc[n].d = (struct kvm_stats_desc){ .flags = flags[n],
-						       .size = n == 2 ? 2 : 1,
-						       .offset = n < 4 ? 8 * n : 0 };
+		i.desc[n].flags = flags[n];
+		i.desc[n].size = n == 2 ? 2 : 1;
+		i.desc[n].offset = n < 4 ? 8 * n : 0;
 		strcpy(i.desc[n].name, names[n]);
 		if (n < 4)
 			i.data[n] = 100 + n;
