@@ -99,8 +99,8 @@ $holds"
 	fi
 	row "no memory is both writable and executable" "$(grep -E '^[^ ]+ .w.?x' "/proc/$vmm/maps")" ""
 	row "no code but the program's and the kernel's" \
-		"$(awk '$2 ~ /x/ { n = split($6, part, "/"); print part[n] }' "/proc/$vmm/maps" | sort -u | tr '\n' ' ')" \
-		"[vdso] [vsyscall] $program "
+		"$(awk '$2 ~ /x/ && $6 != "[vsyscall]" { n = split($6, part, "/"); print part[n] }' "/proc/$vmm/maps" | sort -u | tr '\n' ' ')" \
+		"[vdso] $program "
 	row "environment is empty" "$(wc -c <"/proc/$vmm/environ")" 0
 	row "arguments" "$(tr '\0' ' ' <"/proc/$vmm/cmdline")" "$program "
 	row "limit: core dumps" "$(limit 'Max core file size')" "0 0"
