@@ -12,17 +12,18 @@ wait 400 login:
 wait 5 keyboard: linux (not trusted)
 type root\r
 wait 60 root@
-type stty -F /dev/ttyS1 raw -echo; printf 'ATD0900123456;\\r' >/dev/ttyS1\r
-wait 20 PREMIUM NUMBER
+type exec 3<>/dev/ttyS1; stty -F /dev/ttyS1 raw -echo; printf 'ATD0900123456;\\r' >&3\r
+wait 60 PREMIUM NUMBER
 show the question, in the demonstration
 sleep 1500
 type \e
 wait 20 keyboard: linux (not trusted)
 sleep 2500
 type \x1d
-wait 10 detach this terminal
+wait 20 detach this terminal
 type \e
-sleep 500
+wait 10 root@
+sleep 2500
 type poweroff\r
 wait 90 What the modem was told:
 wait 30 answers: NO
