@@ -120,13 +120,37 @@ sleep 200
 type \r
 wait 20 Choose one
 gone 20 please read first
-type 4711\r
+type 4
+sleep 150
+type 7
+sleep 150
+type 1
+sleep 150
+type 1
+sleep 150
+type \r
 wait 20 once more
 gone 20 please read first
-type 4711\r
+type 4
+sleep 150
+type 7
+sleep 150
+type 1
+sleep 150
+type 1
+sleep 150
+type \r
 wait 30 Enter your PIN to pay
 gone 20 please read first
-type 4711\r
+type 4
+sleep 150
+type 7
+sleep 150
+type 1
+sleep 150
+type 1
+sleep 150
+type \r
 wait 60 Paid: the payment is signed
 show paid
 wait 60 bought
