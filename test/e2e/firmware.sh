@@ -6,7 +6,7 @@
 set -u
 build=$(realpath "$1") tests=$(cd "$(dirname "$0")" && pwd) root=$(cd "$(dirname "$0")/../.." && pwd)
 zwinger=$build/launcher/zwinger seabios=/usr/share/seabios/bios-microvm.bin
-(: <>/dev/kvm) 2>/dev/null || { echo "skipped: there is no usable /dev/kvm on this host"; exit 77; }
+{ [ -c /dev/kvm ] && [ -w /dev/kvm ]; } || { echo "skipped: there is no usable /dev/kvm on this host"; exit 77; }
 work=$(mktemp -d) passed=0 failed=0
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1

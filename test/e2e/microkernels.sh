@@ -6,7 +6,7 @@
 # usage: microkernels.sh ZWINGER
 set -u
 zwinger=$1
-[ -w /dev/kvm ] || { echo "skipped: /dev/kvm cannot be opened here"; exit 77; }
+{ [ -c /dev/kvm ] && [ -w /dev/kvm ]; } || { echo "skipped: /dev/kvm cannot be opened here"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0 typed=/dev/null

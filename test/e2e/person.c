@@ -142,7 +142,7 @@ static void look(int ms)
 
 static void type(const char *text)
 {
-	char keys[LINE];
+	char keys[16];
 	size_t len = 0;
 
 	while (*text != '\0') {
@@ -163,11 +163,15 @@ static void type(const char *text)
 				text += 2;
 			}
 		}
-		if (len < sizeof(keys))
-			keys[len++] = key;
+		if (len == sizeof(keys))
+			len = 0;
+		keys[len++] = key;
+		/* A key that is a sequence, ESC [ ... and a letter or ~, must not come in parts. */
+		if (keys[0] == '\033' && *text != '\0' && (len < 3 || key < '@'))
+			continue;
+		(void)!write(master, keys, len);
+		len = 0;
 	}
-	/* At once: a key that is a sequence must not come in parts. */
-	(void)!write(master, keys, len);
 }
 
 static void resize(int new_rows, int new_columns)
