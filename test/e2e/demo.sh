@@ -12,7 +12,11 @@ wait 400 login:
 wait 5 keyboard: linux (not trusted)
 type root\r
 wait 60 root@
-type exec 3<>/dev/ttyS1; stty -F /dev/ttyS1 raw -echo; printf 'ATD0900123456;\\r' >&3\r
+type exec 3<>/dev/ttyS1\r
+sleep 2500
+type stty -F /dev/ttyS1 raw -echo\r
+sleep 2500
+type printf 'ATD0900123456;\\r' >&3\r
 wait 60 PREMIUM NUMBER
 show the question, in the demonstration
 sleep 1500

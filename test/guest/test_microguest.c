@@ -25,7 +25,7 @@
 #define NO_END	    99 /* the guest neither ended nor stalled */
 #define EXIT_SKIP   77
 #define PROBE_PORT  0x5000u
-#define PROBE_MMIO  0xe8000000u
+#define PROBE_MMIO  0xfed00000u /* outside of ECAM and BARs, pci.h */
 #define PROBE_SIZE  8
 #define PROBE_VALUE 0x8877665544332211ull
 
@@ -194,16 +194,16 @@ static const struct row {
 	  STATUS_OK, "w1+0=11 w2+0=2211 w4+0=44332211 ", "", "", "", "", false },
 	{ "protected mode: ECAM read, written to in vain, and read", PROTECTED,
 	  BYTES("\xba\x00\x50\x00\x00"			   /* mov $0x5000,%edx */
-		"\xa1\x00\x00\x00\xe0"			   /* mov 0xe0000000,%eax */
+		"\xa1\x00\x00\x00\xc0"			   /* mov 0xc0000000,%eax */
 		"\xef"					   /* out %eax,(%dx) */
-		"\xc6\x05\x00\x00\x00\xe0\x55"		   /* movb $0x55,0xe0000000 */
-		"\x66\xc7\x05\x00\x00\x00\xe0\x55\x55"	   /* movw $0x5555,0xe0000000 */
-		"\xc7\x05\x00\x00\x00\xe0\x55\x55\x55\x55" /* movl $0x55555555,0xe0000000 */
-		"\x0f\xb7\x05\x0a\x00\x00\xe0"		   /* movzwl 0xe000000a,%eax */
+		"\xc6\x05\x00\x00\x00\xc0\x55"		   /* movb $0x55,0xc0000000 */
+		"\x66\xc7\x05\x00\x00\x00\xc0\x55\x55"	   /* movw $0x5555,0xc0000000 */
+		"\xc7\x05\x00\x00\x00\xc0\x55\x55\x55\x55" /* movl $0x55555555,0xc0000000 */
+		"\x0f\xb7\x05\x0a\x00\x00\xc0"		   /* movzwl 0xc000000a,%eax */
 		"\xef"					   /* out %eax,(%dx) */
-		"\x0f\xb6\x05\x01\x00\x00\xe0"		   /* movzbl 0xe0000001,%eax */
+		"\x0f\xb6\x05\x01\x00\x00\xc0"		   /* movzbl 0xc0000001,%eax */
 		"\xef"					   /* out %eax,(%dx) */
-		"\xa1\x00\x80\x00\xe0"			   /* mov 0xe0008000,%eax */
+		"\xa1\x00\x80\x00\xc0"			   /* mov 0xc0008000,%eax */
 		"\xef" OFF),				   /* out %eax,(%dx) */
 	  STATUS_OK, "w4+0=81b36 w4+0=600 w4+0=1b w4+0=ffffffff ", "", "", "", "", false },
 
@@ -232,7 +232,7 @@ static const struct row {
 	  STATUS_OK, "", "A", "", "", "", false },
 	{ "64-bit mode: ECAM by 8, 1, 2 and 4 bytes", LONG,
 	  BYTES("\xba\x00\x50\x00\x00"	   /* mov $0x5000,%edx */
-		"\xbb\x00\x00\x00\xe0"	   /* mov $0xe0000000,%ebx */
+		"\xbb\x00\x00\x00\xc0"	   /* mov $0xc0000000,%ebx */
 		"\x48\x8b\x03"		   /* mov (%rbx),%rax */
 		"\xef"			   /* out %eax,(%dx) */
 		"\x48\x89\x0b"		   /* mov %rcx,(%rbx) */
@@ -245,7 +245,7 @@ static const struct row {
 		"\xef" OFF),		   /* out %eax,(%dx) */
 	  STATUS_OK, "w4+0=81b36 w1+0=36 w2+0=8 w4+0=0 ", "", "", "", "", false },
 	{ "64-bit mode: MMIO of 1, 2, 4, 8 bytes", LONG,
-	  BYTES("\xbb\x00\x00\x00\xe8" /* mov $0xe8000000,%ebx */
+	  BYTES("\xbb\x00\x00\xd0\xfe" /* mov $0xfed00000,%ebx */
 		"\x48\x8b\x03"	       /* mov (%rbx),%rax */
 		"\x88\x43\x07"	       /* mov %al,0x7(%rbx) */
 		"\x66\x89\x43\x02"     /* mov %ax,0x2(%rbx) */
@@ -254,24 +254,24 @@ static const struct row {
 	  STATUS_OK, "r8+0 w1+7=11 w2+2=2211 w4+4=44332211 w8+0=8877665544332211 ", "", "", "",
 	  "", false },
 	{ "64-bit mode: MMIO over the edge of a device", LONG,
-	  BYTES("\xbb\x04\x00\x00\xd0" /* mov $0xd0000004,%ebx */
+	  BYTES("\xbb\x04\x00\xd0\xfe" /* mov $0xfed00004,%ebx */
 		"\x48\x89\x03"	       /* mov %rax,(%rbx) */
 		"\x48\x8b\x03"	       /* mov (%rbx),%rax */
 		"\xba\x00\x50\x00\x00" /* mov $0x5000,%edx */
 		"\xef" OFF),	       /* out %eax,(%dx) */
 	  STATUS_OK, "w4+0=ffffffff ", "", "", "", "", false },
 	{ "64-bit mode: memory that nobody has", LONG,
-	  BYTES("\xbb\x00\x00\x00\xc0" /* mov $0xc0000000,%ebx */
+	  BYTES("\xbb\x00\x00\xd1\xfe" /* mov $0xfed10000,%ebx */
 		"\x48\x8b\x03"	       /* mov (%rbx),%rax */
 		"\xba\x00\x50\x00\x00" /* mov $0x5000,%edx */
 		"\xef" OFF),	       /* out %eax,(%dx) */
 	  STATUS_OK, "w4+0=ffffffff ", "", "", "", "", false },
 
 	{ "running where there is no memory", LONG,
-	  BYTES("\xb8\x00\x00\x00\xc0" /* mov $0xc0000000,%eax */
+	  BYTES("\xb8\x00\x00\xd1\xfe" /* mov $0xfed10000,%eax */
 		"\xff\xe0"),	       /* jmp *%rax */
 	  STATUS_INTERNAL_ERROR, "", "", "KVM cannot emulate an instruction",
-	  "RIP 0xc0000000, ring 0, 64-bit mode, instruction bytes: none readable", "", true },
+	  "RIP 0xfed10000, ring 0, 64-bit mode, instruction bytes: none readable", "", true },
 	{ "PVM host: INT3 of a kernel", LONG, BYTES("\xcc\x90\x90\x90"), /* int3; nop... */
 	  STATUS_INTERNAL_ERROR, "", "", "KVM cannot emulate an instruction",
 	  "RIP 0x1000000, ring 0, 64-bit mode, instruction bytes: cc 90 90 90 ", "", true },
