@@ -33,6 +33,15 @@ static bool receive_config(struct vm_config *c)
 	       memchr(c->cmdline, '\0', sizeof(c->cmdline)) != NULL;
 }
 
+static unsigned line_count(const struct vm_config *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < VM_LINES_MAX; i++)
+		n += c->line[i].slots != 0;
+	return n;
+}
+
 /* Their channels' descriptors follow those of the devices. */
 static bool open_lines(const struct vm_config *c)
 {
@@ -100,7 +109,8 @@ int main(void)
 
 	/* 2. From here: no path, no socket, no new program. The policy says why each call stays. */
 	policy.file_size = config.memory_size;
-	policy.open_files = VMM_FD_DEVICE + 8 + VM_CPUS_MAX + VM_LINES_MAX * 2u * CHANNEL_FDS +
+	policy.open_files = VMM_FD_DEVICE + 8 + VM_CPUS_MAX +
+			    line_count(&config) * 2u * CHANNEL_FDS +
 			    config.device_count * (2 * VHOST_QUEUES_MAX + 8);
 	sandbox_enter(&policy);
 	timing_mark("sandbox entered");
