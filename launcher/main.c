@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* zwinger: the command line. Finds the command and hands over. */
-#include "bench_command.h"
 #include "check.h"
 #include "device_command.h"
 #include "log.h"

@@ -9,4 +9,7 @@ int verify_main(int argc, char **argv);
 /* zwinger store show|key|backup|restore DIRECTORY ... */
 int store_main(int argc, char **argv);
 
+/* zwinger bench exits|boot|... */
+int bench_main(int argc, char **argv);
+
 #endif /* TOOL_COMMAND_H */
