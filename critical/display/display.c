@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define FRAME_MS  16
+#define CLOCK_MS  250  /* what is counted in seconds on the screen is drawn anew */
 #define GAP_MS	  3000 /* unwatched for so long: the person may not have seen the screen */
 #define LOST_MS	  1000 /* until a screen of its own that was lost is tried again */
 #define QUIET_MS  1000 /* after a question without a key, until keys are the guest's again */
@@ -691,6 +692,26 @@ void display_command(const struct critical_command *m, const int *fds, unsigned 
 		detach();
 }
 
+static void earlier(uint64_t *due, uint64_t ms)
+{
+	if (ms > d.drawn_ms && ms < *due)
+		*due = ms;
+}
+
+/* When the screen has to be drawn anew by itself: what it counts in seconds, and what keys mean. */
+static uint64_t due(void)
+{
+	uint64_t ms = UINT64_MAX;
+
+	if (d.prompt.stands || d.asker[d.caller].call.call_state == CALL_CONNECTED ||
+	    d.payer.pin.step != PIN_OFF)
+		earlier(&ms, d.drawn_ms + CLOCK_MS);
+	if (d.prompt.stands)
+		earlier(&ms, d.prompt.armed_ms);
+	earlier(&ms, d.hold_ms);
+	return ms;
+}
+
 uint64_t display_tick(uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
@@ -702,21 +723,13 @@ uint64_t display_tick(uint64_t now)
 		end_question(ANSWER_TIMEOUT);
 	if (d.menu)
 		pin_goes(pin_time(&d.payer.pin, now));
+	d.changed |= due() <= now;
 	if (d.backend != NULL && d.changed && now >= d.drawn_ms + FRAME_MS)
 		present(now);
 	if (d.leaving)
 		detach();
-	if (d.backend != NULL && d.changed)
-		next = d.drawn_ms + FRAME_MS;
-	/* What is counted in seconds on the screen; and when keys begin to count. */
-	else if (d.backend != NULL &&
-		 (d.prompt.stands || d.asker[d.caller].call.call_state == CALL_CONNECTED ||
-		  d.hold_ms != 0 || d.payer.pin.step != PIN_OFF)) {
-		if (now >= d.hold_ms)
-			d.hold_ms = 0;
-		next = now + 250;
-		d.changed = true;
-	}
+	if (d.backend != NULL)
+		next = d.changed ? d.drawn_ms + FRAME_MS : due();
 	if (d.prompt.stands && d.prompt.due_ms < next)
 		next = d.prompt.due_ms;
 	return next;

@@ -603,6 +603,26 @@ static void test_attack_D8_S4_strip_fits(void **state)
 	assert_false(driver_row_shows(0, "AUDIT"));
 }
 
+/* Four times a second while something counts seconds; when keys begin to count, at once; else not at all. */
+static void test_frames(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	ask(0, 7, NUMBER);
+	driver_wait(DEAD_MS);
+	assert_false(driver_shows("please read first"));
+	before = driver.frames;
+	driver_wait(10000);
+	assert_in_range(driver.frames - before, 40, 42);
+	driver_press(GRID_KEY_ENTER);
+	driver_wait(1000);
+	assert_true(driver_row_shows(0, "(not trusted)"));
+	before = driver.frames;
+	driver_wait(2000);
+	assert_int_equal(driver.frames, before);
+}
+
 /* During a call: keys in the display's menu, to the one whose call it is, once for each press. */
 static void test_call_keys(void **state)
 {
@@ -629,7 +649,7 @@ static void test_call_keys(void **state)
 		driver_key('5', 0, DRIVER_REPEATED);
 	driver_key('5', 0, DRIVER_RELEASED);
 	assert_int_equal(driver.answers[0], 16); /* held down is pressed once */
-	driver_wait(61000);
+	driver_wait(61000 + 250);		 /* drawn four times a second */
 	assert_true(driver_row_shows(0, "call 0301234567 1:01"));
 	driver_press('h');
 	assert_int_equal(driver_last(0), ANSWER_HANGUP);
@@ -972,6 +992,7 @@ int main(void)
 		cmocka_unit_test_setup(test_attack_P5_state_and_message, set_up),
 		cmocka_unit_test_setup(test_sizes, set_up),
 		cmocka_unit_test_setup(test_attack_S3_S9_every_size, set_up),
+		cmocka_unit_test_setup(test_frames, set_up),
 		cmocka_unit_test_setup(test_menu, set_up),
 		cmocka_unit_test_setup(test_attack_S11_I17_screen_of_its_own, set_up),
 		cmocka_unit_test_setup(test_nobody_attached, set_up),

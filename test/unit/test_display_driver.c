@@ -416,6 +416,7 @@ void driver_wait(uint64_t ms)
 
 	while (next <= until) {
 		driver.now_ms = next > driver.now_ms ? next : driver.now_ms + 1;
+		(void)display_tick(driver.now_ms); /* when it wakes up; then before it waits */
 		next = display_tick(driver.now_ms);
 	}
 	if (driver.now_ms >= until)
