@@ -16,6 +16,8 @@
  *
  * At the script's end the terminal hangs up. Exit status 0, or 1 with a line that says why.
  */
+#include "eyes.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -30,17 +32,10 @@
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
-#include <vterm.h>
-
-#define ROWS_MAX    100
-#define COLUMNS_MAX 256
-#define LINE	    (COLUMNS_MAX * 4 + 1)
 
 static int master, rows = 25, columns = 80, line_number;
 static pid_t child;
 static bool child_ended;
-static VTerm *terminal;
-static VTermScreen *screen;
 
 static uint64_t now_ms(void)
 {
@@ -50,67 +45,19 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static size_t put_utf8(char *at, uint32_t c)
-{
-	if (c < 0x80) {
-		at[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		at[0] = (char)(0xc0 | c >> 6);
-		at[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	at[0] = (char)(0xe0 | (c >> 12 & 0x0f));
-	at[1] = (char)(0x80 | (c >> 6 & 0x3f));
-	at[2] = (char)(0x80 | (c & 0x3f));
-	return 3;
-}
-
-/* Row r as text without blanks at its end. */
-static void read_row(int r, char text[LINE])
-{
-	size_t len = 0, end = 0;
-
-	for (int c = 0; c < columns; c++) {
-		VTermScreenCell cell;
-		uint32_t glyph;
-
-		if (vterm_screen_get_cell(screen, (VTermPos){ .row = r, .col = c }, &cell) == 0)
-			continue;
-		glyph = cell.chars[0] == 0 || cell.chars[0] > 0xffff ? ' ' : cell.chars[0];
-		len += put_utf8(text + len, glyph);
-		if (glyph != ' ')
-			end = len;
-	}
-	text[end] = '\0';
-}
-
-static bool shows(const char *wanted)
-{
-	static char text[LINE];
-
-	for (int r = 0; r < rows; r++) {
-		read_row(r, text);
-		if (strstr(text, wanted) != NULL)
-			return true;
-	}
-	return false;
-}
-
 static void print_screen(const char *title)
 {
-	static char text[LINE];
+	static char text[EYES_LINE];
 	int last = rows;
 
 	printf("+--- %s\n", title);
 	for (; last > 1; last--) {
-		read_row(last - 1, text);
+		eyes_row(last - 1, text);
 		if (text[0] != '\0')
 			break;
 	}
 	for (int r = 0; r < last; r++) {
-		read_row(r, text);
+		eyes_row(r, text);
 		printf("| %s\n", text);
 	}
 	puts("+---");
@@ -121,23 +68,13 @@ static void print_screen(const char *title)
 static void look(int ms)
 {
 	struct pollfd p = { .fd = master, .events = POLLIN };
-	char bytes[4096];
-	size_t answer;
-	ssize_t n;
 
 	if (child_ended || poll(&p, 1, ms) <= 0) {
 		if (child_ended)
 			usleep((useconds_t)ms * 1000);
 		return;
 	}
-	n = read(master, bytes, sizeof(bytes));
-	if (n <= 0) {
-		child_ended = true;
-		return;
-	}
-	vterm_input_write(terminal, bytes, (size_t)n);
-	while ((answer = vterm_output_read(terminal, bytes, sizeof(bytes))) > 0)
-		(void)!write(master, bytes, answer);
+	child_ended = !eyes_look(master);
 }
 
 static void type(const char *text)
@@ -181,7 +118,7 @@ static void resize(int new_rows, int new_columns)
 
 	rows = new_rows;
 	columns = new_columns;
-	vterm_set_size(terminal, rows, columns);
+	eyes_size(rows, columns);
 	ioctl(master, TIOCSWINSZ, &size);
 }
 
@@ -192,7 +129,7 @@ static bool wait_for(const char *arguments, bool there)
 	uint64_t until = now_ms() + 1000 * strtoul(arguments, &text, 10);
 
 	text += strspn(text, " ");
-	while (shows(text) != there) {
+	while (eyes_see(text) != there) {
 		if (now_ms() >= until || child_ended) {
 			print_screen("the screen as it is");
 			printf("line %d: %s '%s'%s\n", line_number, there ? "no" : "still",
@@ -232,7 +169,7 @@ static bool obey(char *line)
 	if (strcmp(line, "end") == 0)
 		return wait_for_end(arguments);
 	if (strcmp(line, "lacks") == 0) {
-		if (!shows(arguments))
+		if (!eyes_see(arguments))
 			return true;
 		print_screen("the screen as it is");
 		printf("line %d: there is '%s'\n", line_number, arguments);
@@ -253,7 +190,7 @@ static bool obey(char *line)
 		return true;
 	}
 	if (strcmp(line, "size") == 0 && sscanf(arguments, "%d %d", &r, &c) == 2 && r > 0 &&
-	    r <= ROWS_MAX && c > 0 && c <= COLUMNS_MAX) {
+	    r <= EYES_ROWS_MAX && c > 0 && c <= EYES_COLUMNS_MAX) {
 		resize(r, c);
 		return true;
 	}
@@ -268,11 +205,7 @@ static void start(char **argv)
 		perror("pseudo-terminal");
 		exit(1);
 	}
-	terminal = vterm_new(rows, columns);
-	vterm_set_utf8(terminal, 1);
-	screen = vterm_obtain_screen(terminal);
-	vterm_screen_enable_altscreen(screen, 1);
-	vterm_screen_reset(screen, 1);
+	eyes_open(rows, columns);
 	resize(rows, columns);
 	child = fork();
 	if (child == 0) {
@@ -298,7 +231,7 @@ static void start(char **argv)
 
 int main(int argc, char **argv)
 {
-	static char line[LINE];
+	static char line[EYES_LINE];
 	FILE *script = argc > 2 ? fopen(argv[1], "re") : NULL;
 	bool ok = true;
 	int status;

@@ -68,6 +68,7 @@ void play_start(struct play *p, const char *path)
 		fail("chdir");
 	s.manifest = &manifest;
 	s.played = true;
+	s.control.metrics = -1;
 	if (system_open(&s) != STATUS_OK || pipe(ready) < 0)
 		exit(1);
 	p->system = fork();
