@@ -6,6 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The only style that a browser takes, by its SHA-256, whatever else should ever get into a page. */
+#define STYLE                                                                                  \
+	"body{font:17px/1.5 sans-serif;margin:1em}h1{font-size:1.3em}"                         \
+	"pre{font-size:14px;white-space:pre-wrap;overflow-wrap:anywhere}"
+#define STYLE_SHA256 "Qsd0T+cpLX9iGB4nA9RcxDPGyDo2mBuD2cqFHelAG08="
+
 static void begin(struct answer *a)
 {
 	a->at = a->end = ANSWER_HEAD;
@@ -86,7 +92,8 @@ static void finish(struct answer *a, int status, bool plain)
 			   "Connection: close\r\n"
 			   "Cache-Control: no-store\r\n"
 			   "X-Content-Type-Options: nosniff\r\n"
-			   "Content-Security-Policy: default-src 'none'\r\n"
+			   "Content-Security-Policy: default-src 'none'; style-src "
+			   "'sha256-" STYLE_SHA256 "'\r\n"
 			   "%s\r\n",
 			   status, reason(status), plain ? "plain" : "html", a->end - a->at,
 			   status == 503 ? "Retry-After: 5\r\n" : "");
@@ -99,7 +106,8 @@ static void finish(struct answer *a, int status, bool plain)
 static void begin_page(struct answer *a, const char *title)
 {
 	begin(a);
-	put_text(a, "<!doctype html>\n<html lang=\"en\">\n<title>");
+	put_text(a, "<!doctype html>\n<html lang=\"en\">\n<meta name=\"viewport\" "
+		    "content=\"width=device-width\">\n<style>" STYLE "</style>\n<title>");
 	put_text(a, title);
 	put_text(a, "</title>\n<h1>");
 	put_text(a, title);
@@ -113,7 +121,7 @@ void answer_status(struct answer *a, int status, bool plain, const char *text)
 		put_escaped(a, text, strlen(text));
 		put_text(a, "\n");
 	} else {
-		begin_page(a, reason(status));
+		begin_page(a, status == 402 || status == 403 ? "Not paid" : reason(status));
 		put_text(a, "<p>");
 		put_escaped(a, text, strlen(text));
 		put_text(a, "</p>\n</html>\n");
