@@ -51,8 +51,8 @@ static const struct conversation {
 	  MODE(FULL) | MODE(DECISIONS), 1, 1, 1, 1, true },
 	{ MANIFEST_DISPLAY, MANIFEST_STORAGE, LINK_MESSAGES, sizeof(struct payment_message), 32,
 	  MODE(FULL) | MODE(DECISIONS), 0, 1, 1, 1, false },
-	/* PINs and what they are compared with are counted, not logged. */
-	{ MANIFEST_DISPLAY, MANIFEST_AUTH, LINK_MESSAGES, sizeof(struct pin_message), 4,
+	/* PINs and what they are compared with are counted, not logged; each takes the place of the last. */
+	{ MANIFEST_DISPLAY, MANIFEST_AUTH, LINK_MESSAGES, sizeof(struct pin_message), 1,
 	  MODE(DECISIONS), 0, 1, 1, 1, true },
 	{ MANIFEST_AUTH, MANIFEST_DISPLAY, LINK_MESSAGES, sizeof(struct pin_answer), 4,
 	  MODE(FULL), 1, 1, 0, 1, true },

@@ -113,6 +113,8 @@ enum pin_type {
 	PIN_TRY = 1,	/* pin; granted for the payment `id` if it is right */
 	PIN_CHANGE = 2, /* pin is the old one, "" where there is none yet; new_pin */
 	PIN_ASK = 3,	/* is there a PIN, and how many tries are left? */
+	PIN_NOTHING =
+		4, /* all else 0; not answered: takes the place of a PIN that was answered */
 };
 
 struct pin_message {

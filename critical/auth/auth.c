@@ -259,6 +259,13 @@ static bool pin_message_valid(const struct pin_message *m)
 	}
 }
 
+static bool nothing(const struct pin_message *m)
+{
+	const struct pin_message is = { .type = PIN_NOTHING };
+
+	return sodium_memcmp(m, &is, sizeof(is)) == 0;
+}
+
 static void display_says(struct pin_message *m)
 {
 	struct pin_answer no = { .type = PIN_UNABLE, .id = m->id };
@@ -295,7 +302,8 @@ void auth_notified(struct critical_end *end)
 		sodium_memzero(&d.said, sizeof(d.said));
 	}
 	while (end == d.from_display && critical_recv(end, &m) == CHAN_OK)
-		display_says(&m);
+		if (!nothing(&m))
+			display_says(&m);
 }
 
 uint64_t auth_tick(uint64_t now_ms)

@@ -632,6 +632,7 @@ static void notified_helper(struct critical_end *end)
 	struct pin_answer a;
 
 	while (end == d.from_auth && critical_recv(end, &a) == CHAN_OK) {
+		pin_overwrite(&d.payer.pin, &a);
 		if (paying())
 			payment_goes(payer_pin(&d.payer, &d.prompt, &a, now_ms()));
 		else

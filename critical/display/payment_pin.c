@@ -56,7 +56,22 @@ static enum pin_outcome ask(struct pin_dialog *p, enum pin_type type, uint64_t n
 	p->asked = type;
 	sent = critical_send(p->to_auth, &m) == CHAN_OK;
 	explicit_bzero(&m, sizeof(m));
+	if (sent && type != PIN_ASK)
+		p->written = p->waits_for;
 	return sent ? turn(p, PIN_WAITING, PIN_SAYS_NOTHING, now_ms) : PIN_FAILED;
+}
+
+/* It was taken, so that there is room: over every slot, and the auditor's copies of them. */
+void pin_overwrite(struct pin_dialog *p, const struct pin_answer *a)
+{
+	const struct pin_message nothing = { .type = PIN_NOTHING };
+
+	if (a->id != p->written || p->written == 0)
+		return;
+	for (uint32_t i = 0; i < p->to_auth->config->geometry.slots; i++)
+		if (critical_send(p->to_auth, &nothing) != CHAN_OK)
+			return;
+	p->written = 0;
 }
 
 enum pin_outcome pin_begin(struct pin_dialog *p, uint64_t payment, uint64_t now_ms)

@@ -41,7 +41,8 @@ struct pin_dialog {
 	uint64_t payment; /* that is granted with it; 0: the PIN is to be changed */
 	uint64_t id;	  /* of the last question that has no payment: random, then counted */
 	uint64_t waits_for;
-	uint32_t asked; /* enum pin_type of what it waits for */
+	uint32_t asked;	  /* enum pin_type of what it waits for */
+	uint64_t written; /* the question whose PIN still stands in the channel; 0: none */
 	uint64_t due_ms;
 	uint32_t tries; /* that are left */
 	enum pin_remark remark;
@@ -57,6 +58,8 @@ enum pin_outcome pin_begin(struct pin_dialog *p, uint64_t payment, uint64_t now_
 enum pin_outcome pin_key(struct pin_dialog *p, const struct key *k, uint64_t now_ms);
 enum pin_outcome pin_answered(struct pin_dialog *p, const struct pin_answer *a,
 			      uint64_t now_ms);
+/* Whoever waits for it: a PIN that was answered stands in the channel no more. */
+void pin_overwrite(struct pin_dialog *p, const struct pin_answer *a);
 enum pin_outcome pin_time(const struct pin_dialog *p, uint64_t now_ms);
 
 /* Whatever it was about: no digit is left. */

@@ -108,6 +108,12 @@ curl -s --max-time 10 -H 'Accept: text/plain' "http://127.0.0.1:$port/receipt/$n
 check "attack_K4 a receipt that was lost is sent again, the same bytes" 'cmp -s "$work/first" "$work/again"'
 check "attack_K4 the same order again is answered with it, and nobody is asked" '[ "$(post "$(order "$n1")" "$work/again" 10)" = 200 ] && cmp -s "$work/first" "$work/again"'
 check "attack_I18 attack_P7 neither PIN nor phrase is in any log" '! grep -rqa -e 4711s -e "green elephants" "$work/pay-a/log" "$work/pay-a/audit" && ! "$zwinger" audit show "$work/pay-a/audit" | grep -E "^ *[0-9]+ [^ ]+ (pin|verify) " | grep -qE "4711|34373131|argon2"'
+# memory PROCESS: the files that its channels are in; only root may look.
+memory() { for f in /proc/"$(pid_of pay-a "$1")"/map_files/*; do case $(readlink "$f") in /memfd:*) LC_ALL=C cat "$f" ;; esac; done; }
+if [ "$(id -u)" = 0 ]; then
+	check "what is in channels is found there" 'memory screen | LC_ALL=C grep -qa "Payee: Bean and Leaf GmbH"'
+	check "attack_I18 nor does the PIN stand in any" '! { memory screen; memory auth; memory auditor; } | LC_ALL=C grep -qaP "4711\x00\x00"'
+fi
 check "the audit log verifies" '"$zwinger" audit verify "$work/pay-a/audit" >/dev/null'
 
 # --- A note of the person's own; then no.

@@ -94,7 +94,10 @@ static void test_attack_P1_P5_messages(void **state)
 {
 	static const struct pin_message rows[] = {
 		{ .type = 0, .id = 1 },
-		{ .type = 4, .id = 1 },
+		{ .type = PIN_NOTHING, .id = 1 },
+		{ .type = PIN_NOTHING, .pin = "1234" },
+		{ .type = PIN_NOTHING | CHAN_DECISION },
+		{ .type = 5, .id = 1 },
 		{ .type = PIN_TRY | CHAN_DECISION, .id = 1, .pin = "1234" },
 		{ .type = PIN_TRY, .id = 0, .pin = "1234" },
 		{ .type = PIN_TRY, .id = 1, .reserved = 1, .pin = "1234" },
@@ -112,11 +115,14 @@ static void test_attack_P1_P5_messages(void **state)
 		{ .type = PIN_ASK, .id = 1, .pin = "1234" },
 		{ .type = PIN_ASK, .id = 1, .new_pin = "1234" },
 	};
+	const struct pin_message nothing = { .type = PIN_NOTHING };
 	struct pin_message unterminated = { .type = PIN_TRY, .id = 1 };
 
 	(void)state;
 	driver_open(false);
 	for (size_t i = 0; i < COUNT(rows); i++) {
+		driver_display(&nothing); /* not answered, and nothing ends by it */
+		assert_int_equal(driver.answer.type, 0);
 		driver_display(&rows[i]);
 		if (driver.answer.type != PIN_UNABLE || driver.asked.type != 0)
 			fail_msg("taken: row %zu", i);

@@ -97,7 +97,10 @@ static enum chan_status send_of_payments(const struct critical_end *e, const voi
 		return CHAN_OK;
 	}
 	must(e == &critical.end[PINS], "writes to a channel that it reads");
-	memcpy(&driver.pin, message, sizeof(driver.pin));
+	memcpy(&driver.pin_slot, message, sizeof(driver.pin_slot));
+	if (driver.pin_slot.type == PIN_NOTHING)
+		return CHAN_OK;
+	driver.pin = driver.pin_slot;
 	driver.pins++;
 	return CHAN_OK;
 }

@@ -44,7 +44,8 @@ struct driver {
 	/* Show-and-pay, authentication, storage. */
 	struct payment_answer paid[DRIVER_ANSWERS]; /* the first of them */
 	unsigned paid_count;
-	struct pin_message pin; /* the last one */
+	struct pin_message pin;	     /* the last one */
+	struct pin_message pin_slot; /* what still stands in the channel */
 	unsigned pins;
 	struct payment_chunks stored; /* the text that the storage has, and how often it was */
 	unsigned confirmed;	      /* confirmed */

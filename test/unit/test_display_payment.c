@@ -110,8 +110,11 @@ static void test_payment(void **state)
 	assert_int_equal(driver.pin.type, PIN_TRY);
 	assert_true(driver.pin.id == 1);
 	assert_string_equal(driver.pin.pin, PIN);
+	assert_string_equal(driver.pin_slot.pin, PIN);
 	assert_int_equal(driver.confirmed, 0);
 	driver_pin_says(PIN_RIGHT, 5);
+	assert_int_equal(driver.pin_slot.type,
+			 PIN_NOTHING); /* it stands in the channel no more */
 	assert_int_equal(driver.confirmed, 1);
 	assert_true(driver.stored.id == 1 && driver.stored.len == strlen(TEXT));
 	assert_memory_equal(driver.stored.text, TEXT, strlen(TEXT));
@@ -643,6 +646,7 @@ static void test_attack_I19_enrolment(void **state)
 	assert_int_equal(driver.pin.type, PIN_CHANGE);
 	assert_string_equal(driver.pin.pin, "");
 	assert_string_equal(driver.pin.new_pin, PIN);
+	assert_string_equal(driver.pin_slot.new_pin, PIN);
 	assert_false(driver_remembers(PIN, strlen(PIN)));
 	driver_pin_says(PIN_RIGHT, 5);
 	assert_int_equal(driver.confirmed, 0);
