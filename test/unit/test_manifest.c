@@ -1164,7 +1164,7 @@ static const char *const table =
 	"  in       dialler -> linux    8 x 56 bytes     digest\n"
 	"  ask      dialler -> screen   16 x 120 bytes   full, sync\n"
 	"  answer   screen -> dialler   16 x 40 bytes    decisions\n"
-	"  keys     screen -> terminal  64 x 16 bytes    none\n"
+	"  keys     screen -> terminal  256 x 16 bytes   none\n"
 	"  console  linux <> terminal   stream of bytes  none\n"
 	"  grid     terminal -> screen  screen of cells  none\n"
 	"\n"
