@@ -672,7 +672,7 @@ static void test_channels(void **state)
 		  true },
 		{ "answer", LINK_MESSAGES, 1, 2, 16, sizeof(struct prompt_answer),
 		  AUDIT_DECISIONS, false },
-		{ "keys", LINK_MESSAGES, 1, 3, 64, sizeof(struct grid_input), AUDIT_NONE,
+		{ "keys", LINK_MESSAGES, 1, 3, 256, sizeof(struct grid_input), AUDIT_NONE,
 		  false },
 		{ "console", LINK_STREAM, 4, 3, 0, 0, AUDIT_NONE, false },
 		{ "grid", LINK_GRID, 3, 1, 0, 0, AUDIT_NONE, false },
