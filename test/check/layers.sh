@@ -7,13 +7,18 @@ set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 failed=0 count=0 inner=''
 
+# Every file of the tree by its last name; a name is no path of two files' worth.
+declare -A named
+while read -r file; do named[${file##*/}]+=" $file"; done < <(find lib vmm launcher devices critical -type f)
+
 # layer PART OTHER...: includes in PART lead into PART, one of OTHERs, or out of the tree.
 layer() {
-	local part=$1 file line name found place allowed
+	local part=$1 file line text name found place allowed
 	shift
-	while IFS=: read -r file line name; do
+	while IFS=: read -r file line text; do
 		count=$((count + 1))
-		name=$(sed 's/^[^"<]*["<]\([^">]*\)[">].*/\1/' <<<"$name")
+		[[ $text =~ [\"\<]([^\"\>]*)[\"\>] ]] || continue
+		name=${BASH_REMATCH[1]}
 		case $name in
 		*..*)
 			echo "FAILED $file:$line includes by a path upwards: $name"
@@ -24,11 +29,12 @@ layer() {
 		for place in "$part" "$@"; do [ ! -e "$place/$name" ] || allowed=1; done
 		[ -z "$allowed" ] || continue
 		# Not there: made by the build, the system's, or another part's.
-		found=$(find lib vmm launcher devices critical -path "*/$name" 2>/dev/null | head -1)
-		if [ -n "$found" ]; then
+		for found in ${named[${name##*/}]:-}; do
+			[[ $found == */$name ]] || continue
 			echo "FAILED $file:$line includes $found"
 			failed=1
-		fi
+			break
+		done
 	done < <(grep -rnE ${inner:+$(printf -- '--exclude-dir=%s ' $inner)} --include='*.[chS]' '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]' "$part")
 }
 layer lib
