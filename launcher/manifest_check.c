@@ -60,7 +60,7 @@ static const struct conversation {
 	  MODE(DECISIONS), 1, 1, 1, 1, true },
 	{ MANIFEST_STORAGE, MANIFEST_AUTH, LINK_MESSAGES, sizeof(struct verifier_message), 4,
 	  MODE(DECISIONS), 1, 1, 1, 1, true },
-	{ MANIFEST_DISPLAY, MANIFEST_TERMINAL, LINK_MESSAGES, sizeof(struct grid_input), 64,
+	{ MANIFEST_DISPLAY, MANIFEST_TERMINAL, LINK_MESSAGES, sizeof(struct grid_input), 256,
 	  MODE(NONE), 1, 1, 1, 1, false },
 	{ MANIFEST_TERMINAL, MANIFEST_DISPLAY, LINK_GRID, 0, 0, MODE(NONE), 1, 1, 1, 1, false },
 	{ MANIFEST_VM, MANIFEST_TERMINAL, LINK_STREAM, 0, 0, MODE(NONE), 0, 1, 1, 1, false },

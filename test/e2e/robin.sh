@@ -17,6 +17,10 @@ dialled() { grep -ai '^AT *D' "$work/dialled" 2>/dev/null | paste -sd ' '; }
 . "$root/test/e2e/calls.sh"
 calls_begin
 "$root/guests/systems" --here "$work"
+# A second disk brings what the attacker of the last part has.
+module=$("$root/guests/module" "$root/test/hostile/hostile_module.c" cloud-6.1 --made)
+tar -cf "$work/loot" -C "$(dirname "$module")" "$(basename "$module")"
+sed -i "s|disk = .*|disk = \"file=debian.img,readonly\", \"file=$work/loot,readonly\";|" "$work/desk.dts"
 "$build/critical/dialler/zwinger-simulated-modem" --link "$work/modem" --record "$work/dialled" </dev/null &
 modem=$!
 for ((i = 0; i < 50; i++)); do [ -e "$work/modem" ] && break; sleep 0.1; done
@@ -167,24 +171,43 @@ check "the bank verifies the receipt that Linux got" '"$zwinger" verify "$work/r
 acts "attack_O3 attack_S1 attack_D17 root in the guest tries what there is" <<'SCRIPT'
 wait 20 keyboard: linux
 sleep 1500
-type clear; stty -F /dev/ttyS1 raw -echo; for n in '*21*0900123456#' 0900,1 '030123;D0900' '>1' L 01033#; do printf 'ATD%s;\\r' "$n"; sleep 0.1; done >/dev/ttyS1\r
-sleep 2000
+type clear; stty -F /dev/ttyS1 raw -echo; for n in '*21*0900123456#' 0900,1 '030123;D0900' '>1' L 01033#; do printf 'ATD%s;\\r' "$n"; sleep 0.1; done >/dev/ttyS1; echo do''ne\r
+wait 30 done
+sleep 500
 lacks To say yes
 type printf '\\033[1;1H\\033[7m [ZWINGER] keyboard: ZWINGER, asked by dialler \\033[0m'; sleep 1\r
+wait 5 asked by dialler
 wait 1 keyboard: linux (not trusted)
 type \x1d
 wait 5 detach this terminal
 type \e
 sleep 500
-type clear; for i in 1 2 3 4 5 6 7 8; do printf 'ATD0900123456;\\r' >/dev/ttyS1; sleep 0.2; done\r
+type clear; for i in 1 2 3 4 5 6 7 8; do printf 'ATD0900123456;\\r' >/dev/ttyS1; sleep 0.2; done; echo st''opped\r
 sleep 3000
 type n
 sleep 200
 type n
-sleep 3000
+wait 60 stopped
 wait 20 keyboard: linux
 SCRIPT
 check "attack_O3 no further digit was dialled" '[ "$(dialled)" = "ATD0301234567;" ]'
+acts "attack_O3 attack_S4 attack_I16 a kernel module in the guest tries what ring 0 can reach" $show <<'SCRIPT'
+wait 20 keyboard: linux
+type clear; tar xf /dev/vdb -C /run; insmod /run/hostile_module.ko\r
+wait 300 all attacks are over
+show the guest's kernel has tried everything
+lacks To say yes
+wait 1 keyboard: linux (not trusted)
+type \x1d
+wait 5 detach this terminal
+type \e
+wait 5 keyboard: linux (not trusted)
+SCRIPT
+check "attack_O3 the module made every attack" '[ "$(grep -c "made: " "$work/seen")" = 10 ] || { cat "$work/seen"; false; }'
+check "attack_O3 no digit was dialled by it" '[ "$(dialled)" = "ATD0301234567;" ]'
+check "attack_O3 nothing was signed by it" '"$zwinger" store show "$work/store" | grep -qx "signatures: 1"'
+check "attack_O3 every critical process lives, and the VMM" \
+	'[ "$("$zwinger" ps desk | grep -cE "^(auditor|screen|dialler|storage|auth|showpay|linux) .* running ")" = 7 ] || { "$zwinger" ps desk; false; }'
 "$zwinger" stop desk
 wait "$system"
 check "the system ends with status 0" '[ $? = 0 ]'

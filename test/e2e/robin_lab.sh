@@ -6,6 +6,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(realpath "$1")
 "$root/guests/systems" >/dev/null
+"$root/guests/module" "$root/test/hostile/hostile_module.c" cloud-6.1 >/dev/null
 if "$build/launcher/zwinger" check >/dev/null; then
 	exec "$root/test/e2e/robin.sh" "$build" "${@:2}"
 fi

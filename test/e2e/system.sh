@@ -5,7 +5,7 @@
 # simulated one that writes down what it is told. usage: system.sh BUILD-DIRECTORY
 set -u
 build=$(realpath "$1") tests=$(cd "$(dirname "$0")" && pwd) root=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d) passed=0 failed=0 modem=''
+work=$(mktemp -d) passed=0 failed=0 modem='' as=()
 tree=$work/tree
 ok() { passed=$((passed + 1)); echo "ok $*"; }
 no() { failed=$((failed + 1)); echo "FAILED $*"; }
@@ -46,21 +46,21 @@ wait_for() { # FILE TEXT
 start() {
 	local name=$1
 	shift
-	"$simulated" --link "$work/$name/modem" --record "$work/$name/dialled" >"$work/$name/modem.log" 2>&1 </dev/null &
+	"${as[@]}" "$simulated" --link "$work/$name/modem" --record "$work/$name/dialled" >"$work/$name/modem.log" 2>&1 </dev/null &
 	modem=$!
 	for ((i = 0; i < 50; i++)); do [ -e "$work/$name/modem" ] && break; sleep 0.1; done
-	"$zwinger" run "$work/$name/phone.dts" "$@" >"$work/$name/log" 2>&1 </dev/null &
+	"${as[@]}" "$zwinger" run "$work/$name/phone.dts" "$@" >"$work/$name/log" 2>&1 </dev/null &
 	system=$!
 	wait_for "$work/$name/log" "$name runs"
 }
 end() { # NAME: leaves the exit status in $status
-	"$zwinger" stop "$1" >/dev/null 2>&1
+	"${as[@]}" "$zwinger" stop "$1" >/dev/null 2>&1
 	wait "$system"
 	status=$?
 	kill "$modem" 2>/dev/null
 	wait "$modem" 2>/dev/null
 }
-pid_of() { "$zwinger" ps "$1" | awk -v name="$2" '$1 == name { print $3 }'; }
+pid_of() { "${as[@]}" "$zwinger" ps "$1" | awk -v name="$2" '$1 == name { print $3 }'; }
 state_of() { "$zwinger" ps "$1" | awk -v name="$2" '$1 == name { print $4 }'; }
 until_state() { # NAME PROCESS STATE
 	for ((i = 0; i < 100; i++)); do kill -0 "$system" || return 1; [ "$(state_of "$1" "$2")" = "$3" ] && return 0; sleep 0.1; done
@@ -136,7 +136,7 @@ dials() { # TEXT with \r
 }
 # meets NAME SCRIPT: somebody looks at the display and does what the script says.
 meets() {
-	if "$person" "$2" "$zwinger" display "$1" >"$work/$1/seen" 2>&1; then
+	if "${as[@]}" "$person" "$2" "$zwinger" display "$1" >"$work/$1/seen" 2>&1; then
 		ok "$1: the person sees what is to be seen"
 	else
 		no "$1: $(cat "$work/$1/seen")"
@@ -213,6 +213,38 @@ sleep 3
 end unseen
 check "attack_I13 without a display, time decides for no" \
 	'[ "$(dialled unseen)" = 0 ] && "$zwinger" audit show "$work/unseen/audit" | grep -q "answers: TIMEOUT 0900123456"'
+
+# The same, by a user who may open /dev/kvm and nothing more.
+plain=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps -all)
+if ! "${plain[@]}" unshare -U true 2>/dev/null; then
+	echo "skipped: by an ordinary user, since this host refuses user namespaces"
+elif [ "$(id -u)" != 0 ]; then
+	echo "skipped: by another user, since this is one already"
+else
+	manifest user
+	mkdir -m 700 "$work/runtime" "$work/dev"
+	chmod 711 "$work"
+	chown -R 65534:65534 "$work/user" "$work/runtime"
+	# /dev/kvm for everybody, in a mount namespace that only these processes see.
+	cat >"$work/as" <<-AS
+		#!/bin/sh
+		exec unshare -m sh -c 'mount -t tmpfs none "$work/dev" && mknod -m 666 "$work/dev/kvm" c 10 232 &&
+			mount --bind "$work/dev/kvm" /dev/kvm && XDG_RUNTIME_DIR="$work/runtime" exec ${plain[*]} "\$@"' - "\$@"
+	AS
+	chmod 755 "$work/as"
+	as=("$work/as")
+	start user || exit 1
+	for process in auditor screen dialler terminal linux; do
+		check "by an ordinary user: $process is this user's own, without capabilities, in a user namespace of its own" \
+			'is=/proc/$(pid_of user '$process'); [ "$(stat -c %u "$is")" = 65534 ] && grep -q "^CapEff:.0*$" "$is/status" && [ "$(readlink "$is/ns/user")" != "$(readlink /proc/self/ns/user)" ]'
+	done
+	meets user "$work/yes"
+	check "by an ordinary user: exactly what was shown is dialled" '[ "$(grep -ai "^ATD" "$work/user/dialled")" = "ATD0900123456;" ]'
+	end user
+	check "by an ordinary user: zwinger stop ends it with status 0, the log verifies" \
+		'[ $status = 0 ] && "${as[@]}" "$zwinger" audit verify "$work/user/audit" >/dev/null'
+	as=()
+fi
 
 # An emergency number is never asked about.
 dials 'ATD112;\r'

@@ -672,7 +672,7 @@ static void test_channels(void **state)
 		  true },
 		{ "answer", LINK_MESSAGES, 1, 2, 16, sizeof(struct prompt_answer),
 		  AUDIT_DECISIONS, false },
-		{ "keys", LINK_MESSAGES, 1, 3, 64, sizeof(struct grid_input), AUDIT_NONE,
+		{ "keys", LINK_MESSAGES, 1, 3, 256, sizeof(struct grid_input), AUDIT_NONE,
 		  false },
 		{ "console", LINK_STREAM, 4, 3, 0, 0, AUDIT_NONE, false },
 		{ "grid", LINK_GRID, 3, 1, 0, 0, AUDIT_NONE, false },
@@ -1164,7 +1164,7 @@ static const char *const table =
 	"  in       dialler -> linux    8 x 56 bytes     digest\n"
 	"  ask      dialler -> screen   16 x 120 bytes   full, sync\n"
 	"  answer   screen -> dialler   16 x 40 bytes    decisions\n"
-	"  keys     screen -> terminal  64 x 16 bytes    none\n"
+	"  keys     screen -> terminal  256 x 16 bytes   none\n"
 	"  console  linux <> terminal   stream of bytes  none\n"
 	"  grid     terminal -> screen  screen of cells  none\n"
 	"\n"

@@ -2,10 +2,11 @@
 /*
  * The devices by which kvm-unit-tests' images talk to QEMU, of zwinger-vmm-test alone: isa-debug-exit
  * (a write of v ends the machine with status v << 1 | 1), and so much of fw_cfg as tells the number
- * of processors and the size of memory.
+ * of processors and the size of memory; the PCI test device is beside it.
  */
 #include "boot.h"
 #include "multiboot.h"
+#include "pci_testdev.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -80,11 +81,12 @@ static void fw_cfg_access(void *dev, const struct bus_access *a)
 	pthread_mutex_unlock(&fw_cfg.lock);
 }
 
-static void create_devices(struct machine *m)
+static enum status create_devices(struct machine *m)
 {
 	fw_cfg.machine = m;
 	bus_claim(&m->ports, EXIT_PORT, EXIT_REGS, exit_access, m);
 	bus_claim(&m->ports, FW_CFG_PORT, FW_CFG_REGS, fw_cfg_access, NULL);
+	return pci_testdev_create(m);
 }
 
 enum status boot_load(struct machine *m, const struct vm_config *c)
@@ -98,9 +100,10 @@ enum status boot_load(struct machine *m, const struct vm_config *c)
 	struct span head = { bytes, n > 0 ? (size_t)n : 0 };
 	struct kernel_entry entry;
 	uint32_t flags;
-	enum status st;
+	enum status st = create_devices(m);
 
-	create_devices(m);
+	if (st != STATUS_OK)
+		return st;
 	if (multiboot_recognise(head, &flags))
 		st = multiboot_load(&m->ram, &source, head, flags, &entry);
 	else
