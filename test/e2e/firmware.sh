@@ -70,8 +70,12 @@ row "a command line beside it" 2 "append does not go with --firmware" --append q
 row "a copy of it by its path" 0 'boot sector one' --firmware "$seabios" --disk one.img
 if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 	output=$(unshare -m sh -c 'mount -t tmpfs none /usr/share/seabios && exec "$0" run --firmware seabios' "$zwinger" 2>&1)
-	check "a missing package is named" '[ $? = 3 ] || grep -q "apt-get install seabios" <<<"$output"'
+	check "a missing package is named" '[ $? = 3 ] && grep -q "apt-get install seabios" <<<"$output"'
 fi
+
+# What each VMM is made of.
+has_fw_cfg() { nm "$build/$1" | grep -q ' fw_cfg_access$'; }
+check "none of it is in the process of a direct boot" 'has_fw_cfg vmm/firmware/zwinger-vmm-firmware && ! has_fw_cfg vmm/zwinger-vmm'
 
 # One that does not end: the user ends it. And while it runs: both filters, and no descriptor more.
 mkfifo keys
