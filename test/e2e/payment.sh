@@ -217,32 +217,57 @@ buys=$!
 meets pay-b "another system, another purchase"
 wait $buys
 end pay-b
+cp -a "$work/pay-b/store" "$work/store"
 for slot in slot-a slot-b; do cat "$work/old/$slot" >"$work/pay-b/store/$slot"; done
 rm -f "$work/pay-b/log"
 start pay-b >"$work/out"
 end pay-b
 check "attack_K12 an older copy of the store is noticed: the storage does not start" 'grep -q "storage.*older" "$work/pay-b/log" || { cat "$work/pay-b/log"; false; }'
 
-# --- attack_P10, attack_O4: whoever dies while a payment stands, nothing is signed, and there is a good end.
-for victim in showpay auth storage screen auditor; do
+# --- attack_P10, attack_O4: whoever dies, at whichever step of a payment: nothing is signed that was not confirmed, nothing
+# twice, no count goes back, and what is left comes to a good end. The store has a PIN already.
+signatures() { "$zwinger" store show "$work/pay-c/store" | sed -n 's/^signatures: //p'; }
+until_step() { # STEP: what the person does until then
+	case $1 in
+	asked) echo 'wait 30 Shall this be paid?' ;;
+	read) sed '/^type 2$/,$d' <<<"$reads" ;;
+	confirmed) echo "$reads"; echo 'wait 10 Enter your PIN to pay' ;;
+	proved) until_step confirmed; echo 'gone 20 please read first'; pin 4711 ;;
+	esac
+}
+dies() { # VICTIM STEP
+	local victim=$1 step=$2 before after=0 buys person
+	rm -rf "$work/pay-c" "$work/killed"
+	mkdir -p "$work/pay-c"
+	cp -a "$work/store" "$work/pay-c/store"
+	before=$(signatures)
 	start pay-c || exit 1
-	rm -f "$work/killed"
-	post "$(order "$(nonce)")" "$work/killed" 20 >"$work/killed.status" &
+	post "$(order "$(nonce)")" "$work/killed" 60 >"$work/killed.status" &
 	buys=$!
-	cat >"$work/script" <<'SCRIPT'
-wait 30 Shall this be paid?
-sleep 4000
-SCRIPT
+	{ until_step "$step"; echo "show HERE"; echo "sleep 60000"; } >"$work/script"
 	"$build/test/person" "$work/script" "$zwinger" display pay-c >"$work/seen" 2>&1 &
 	person=$!
-	for ((i = 0; i < 150; i++)); do "$zwinger" audit show "$work/pay-c/audit" 2>/dev/null | grep -q " pay-answer " && break; sleep 0.1; done
-	kill -9 "$(pid_of pay-c $victim)"
+	for ((i = 0; i < 600; i++)); do grep -q HERE "$work/seen" && break; kill -0 $person 2>/dev/null || break; sleep 0.1; done
+	check "$step: that step is reached" 'grep -q HERE "$work/seen" || { cat "$work/seen"; false; }'
+	[ "$step" != proved ] || sleep 0.$((RANDOM % 4)) # somewhere between the PIN's hash and the receipt
+	kill -9 "$(pid_of pay-c "$victim")"
+	sleep 1
+	check "$step: $victim stays dead, the others go on" '[ "$("$zwinger" ps pay-c | awk "\$4 == \"dead\"" | wc -l)" = 1 ] || { "$zwinger" ps pay-c; false; }'
+	kill $person $buys 2>/dev/null
 	wait $person $buys 2>/dev/null
-	check "attack_P10 attack_O4 $victim is killed while a payment stands: nothing is signed" \
-		'[ "$(cat "$work/killed.status")" != 200 ] && ! grep -qs Signature "$work/killed" && ! grep -rqa "Signature:" "$work/pay-c/audit"'
-	check "$victim stays dead, the others go on" '[ "$("$zwinger" ps pay-c | awk "\$4 == \"dead\"" | wc -l)" = 1 ] || { "$zwinger" ps pay-c; false; }'
 	end pay-c
-	rm -rf "$work/pay-c"
+	after=$(signatures)
+	if [ "$step" = proved ]; then
+		check "attack_P10 attack_O4 $step: $victim is killed: at most this payment is signed, once" \
+			'[ "$after" = "$before" ] || [ "$after" = $((before + 1)) ]'
+	else
+		check "attack_P10 attack_O4 $step: $victim is killed: nothing is signed" \
+			'[ "$after" = "$before" ] && [ "$(cat "$work/killed.status")" != 200 ] && ! grep -qs Signature "$work/killed" && ! grep -rqa "Signature:" "$work/pay-c/audit"'
+	fi
+	check "$step: the log of what went before verifies" '"$zwinger" audit verify "$work/pay-c/audit" >"$work/out" 2>&1 || { cat "$work/out"; false; }'
+}
+for step in asked read confirmed proved; do
+	for victim in showpay auth storage screen auditor; do dies $victim $step; done
 done
 
 echo "$passed passed, $failed failed"
