@@ -4,7 +4,8 @@
  * it, keep no request between two events, give back nothing but whole pages of the guest's memory,
  * no more at a time than a turn permits, and come to rest once the driver does nothing any more.
  */
-#include "driver.h"
+#include "input.h"
+#include "ring.h"
 
 #include <endian.h>
 #include <fcntl.h>
@@ -20,36 +21,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define RING(q)	  (4096u * ((q) + 1)) /* driver.c's places */
-#define AVAIL	  1024u
 #define PAGE	  4096u
 #define TURNS	  4000
 #define CALLS_MAX (5 * 9000u) /* of all queues: a turn, and a request at its end */
 
-static const uint8_t *input;
-static size_t left;
 static int events_seen;
 static unsigned calls;
-
-static uint8_t next8(void)
-{
-	return left == 0 ? 0 : (left--, *input++);
-}
-
-static uint16_t next16(void)
-{
-	uint16_t high = next8();
-
-	return (uint16_t)(high << 8 | next8());
-}
-
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "fuzz_balloon: %s\n", what);
-	abort();
-}
 
 int epoll_pwait(int fd, struct epoll_event *e, int max, int timeout, const sigset_t *mask)
 {
@@ -97,7 +74,6 @@ static void driver_adds(unsigned queue)
 {
 	uint8_t *ring = driver_at(gpa(RING(queue))), first = next8() % DRIVER_QUEUE;
 	uint8_t count = next8() % 6;
-	uint16_t idx;
 
 	for (uint8_t i = 0; i <= count; i++) {
 		uint64_t at = (uint64_t)next16() << 7;
@@ -116,11 +92,7 @@ static void driver_adds(unsigned queue)
 			d.flags = htole16(how >> 4);
 		memcpy(ring + 16u * ((first + i) % DRIVER_QUEUE), &d, sizeof(d));
 	}
-	memcpy(&idx, ring + AVAIL + 2, sizeof(idx));
-	ring[AVAIL + 4 + 2u * (idx % DRIVER_QUEUE)] = first;
-	ring[AVAIL + 5 + 2u * (idx % DRIVER_QUEUE)] = 0;
-	idx++;
-	memcpy(ring + AVAIL + 2, &idx, sizeof(idx));
+	ring_offers(queue, first);
 }
 
 /* Page numbers in a row, or not, from some place on. */

@@ -4,7 +4,8 @@
  * pieces of any size, and of what else a driver does; the device must survive, write nothing
  * outside what it was given, touch no byte beyond the disk's end, and answer all in the end.
  */
-#include "driver.h"
+#include "input.h"
+#include "ring.h"
 
 #include <endian.h>
 #include <stdio.h>
@@ -17,37 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define QUEUES	   2u
 #define DISK	   (64u << 10)
-#define TAIL	   300u		       /* bytes of the file that are not the guest's */
-#define RING(q)	   (4096u * ((q) + 1)) /* driver.c's places */
-#define AVAIL	   1024u
+#define TAIL	   300u	     /* bytes of the file that are not the guest's */
 #define READABLE   0x100000u /* where pieces lie; each area has 64 KiB */
 #define WRITABLE   0x200000u
 #define GUARD	   0x210000u /* nothing is ever written here */
 #define GUARD_SIZE 4096u
 #define PIECES_MAX 7u
-
-static const uint8_t *input;
-static size_t left;
-
-static uint8_t next8(void)
-{
-	return left == 0 ? 0 : (left--, *input++);
-}
-
-static uint16_t next16(void)
-{
-	uint16_t high = next8();
-
-	return (uint16_t)(high << 8 | next8());
-}
-
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "fuzz_blk: %s\n", what);
-	abort();
-}
 
 static void open_device(void)
 {
@@ -98,7 +74,6 @@ static void add(void)
 			uint32_t count, flags;
 		} range;
 	} h = { .type = htole32(type < 0xf0 ? types[type % 8] : type), .sector = sector() };
-	uint16_t idx, head = htole16((uint16_t)first);
 
 	h.range.sector = sector();
 	h.range.count = next8();
@@ -121,10 +96,7 @@ static void add(void)
 		at[writable] += len;
 		memcpy(ring + 16 * ((first + i) % DRIVER_QUEUE), &d, sizeof(d));
 	}
-	memcpy(&idx, ring + AVAIL + 2, sizeof(idx));
-	memcpy(ring + AVAIL + 4 + 2 * (idx % DRIVER_QUEUE), &head, sizeof(head));
-	idx++;
-	memcpy(ring + AVAIL + 2, &idx, sizeof(idx));
+	ring_offers(queue, (uint8_t)first);
 }
 
 static void check(void)

@@ -9,6 +9,7 @@
  * writer never has more messages under way than slots; what is broken stays where it was.
  */
 #include "chan.h"
+#include "input.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,19 +20,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define KEPT 4096u
 
 static uint64_t sent[KEPT], logged[KEPT]; /* the first word of each message */
-static const uint8_t *input;
-static size_t left;
-
-static uint8_t next8(void)
-{
-	return left == 0 ? 0 : (left--, *input++);
-}
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* A word that is likely to matter. */
 static uint64_t next_word(uint64_t near)
@@ -73,12 +61,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	audited = next8() % 2 != 0;
 	g.slots = 1u << next8() % 4;
 	g.message_size = 8u * (1 + next8() % (CHAN_MESSAGE_MAX / 8));
-	must(chan_geometry_valid(g));
+	must(chan_geometry_valid(g), "it does not hold");
 	bytes = chan_page_bytes(g);
 	data_page = calloc(1, bytes);
 	log_page = calloc(1, bytes);
 	ack_page = calloc(1, CHAN_ACK_BYTES);
-	must(data_page != NULL && log_page != NULL && ack_page != NULL);
+	must(data_page != NULL && log_page != NULL && ack_page != NULL, "it does not hold");
 	w = (struct chan_writer){ .data = data_page,
 				  .ack = ack_page,
 				  .geometry = g,
@@ -110,18 +98,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			memset(message + 1, (int)w.sent, sizeof(message) - 8);
 			was = w.sent;
 			st = chan_send(&w, message);
-			must(w.sent == was + (st == CHAN_OK) && w.sent - w.received <= g.slots);
+			must(w.sent == was + (st == CHAN_OK) && w.sent - w.received <= g.slots,
+			     "it does not hold");
 			if (st == CHAN_OK)
 				sent[was] = message[0];
 			writer_good = st != CHAN_BROKEN;
-			must(writer_good || liar == READER || liar == WRITER);
+			must(writer_good || liar == READER || liar == WRITER,
+			     "it does not hold");
 			break;
 		case 1:
 			if (!audited || !auditor_good)
 				break;
 			st = chan_tap(&a, 0, message);
 			auditor_good = st != CHAN_BROKEN;
-			must(auditor_good || liar != NOBODY);
+			must(auditor_good || liar != NOBODY, "it does not hold");
 			if (st != CHAN_OK)
 				break;
 			logged[a.logged] = message[0];
@@ -132,21 +122,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				break;
 			was = r.received;
 			st = chan_recv(&r, message);
-			must(r.received == was + (st == CHAN_OK));
+			must(r.received == was + (st == CHAN_OK), "it does not hold");
 			reader_good = st != CHAN_BROKEN;
-			must(reader_good || liar != NOBODY);
+			must(reader_good || liar != NOBODY, "it does not hold");
 			if (st != CHAN_OK)
 				break;
 			/* From somebody who is not the liar. */
 			if (audited && liar != AUDITOR)
-				must(was < a.logged && message[0] == logged[was]);
+				must(was < a.logged && message[0] == logged[was],
+				     "it does not hold");
 			if (liar != WRITER && (audited || liar != AUDITOR))
-				must(was < w.sent && message[0] == sent[was]);
+				must(was < w.sent && message[0] == sent[was],
+				     "it does not hold");
 			break;
 		case 3:
 			if (reader_good && chan_doze(&r))
 				chan_awake(&r);
-			must(r.credit <= CHAN_SPIN_MAX);
+			must(r.credit <= CHAN_SPIN_MAX, "it does not hold");
 			break;
 		default:
 			if (liar == WRITER)

@@ -4,7 +4,8 @@
  * input is a list of what they do; the device must survive it, keep no request between two events,
  * and come to rest once nobody does anything any more.
  */
-#include "driver.h"
+#include "input.h"
+#include "ring.h"
 
 #include <endian.h>
 #include <signal.h>
@@ -21,14 +22,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define RING(q) (4096u * ((q) + 1)) /* driver.c's places */
-#define AVAIL	1024u
-#define PEER	60 /* the host's ends: numbers that nothing else takes */
-#define PEERS	5  /* the terminal, and two clients of each port */
-#define TURNS	4000
+#define PEER  60 /* the host's ends: numbers that nothing else takes */
+#define PEERS 5	 /* the terminal, and two clients of each port */
+#define TURNS 4000
 
-static const uint8_t *input;
-static size_t left;
 static int events_seen;
 static struct sockaddr_un address[2];
 static socklen_t address_len[2];
@@ -37,26 +34,6 @@ int epoll_pwait(int fd, struct epoll_event *e, int max, int timeout, const sigse
 {
 	events_seen = (int)syscall(SYS_epoll_pwait, fd, e, max, timeout, mask, (size_t)8);
 	return events_seen;
-}
-
-static uint8_t next8(void)
-{
-	return left == 0 ? 0 : (left--, *input++);
-}
-
-static uint16_t next16(void)
-{
-	uint16_t high = next8();
-
-	return (uint16_t)(high << 8 | next8());
-}
-
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "fuzz_console: %s\n", what);
-	abort();
 }
 
 static void put_at(int fd, int place)
@@ -124,7 +101,6 @@ static void driver_adds(unsigned queue)
 {
 	uint8_t *ring = driver_at(gpa(RING(queue))), first = next8() % DRIVER_QUEUE;
 	uint8_t count = next8() % 6;
-	uint16_t idx;
 
 	for (uint8_t i = 0; i <= count; i++) {
 		uint64_t at = (uint64_t)next16() << 6;
@@ -143,11 +119,7 @@ static void driver_adds(unsigned queue)
 			d.flags = htole16(how >> 4);
 		memcpy(ring + 16u * ((first + i) % DRIVER_QUEUE), &d, sizeof(d));
 	}
-	memcpy(&idx, ring + AVAIL + 2, sizeof(idx));
-	ring[AVAIL + 4 + 2u * (idx % DRIVER_QUEUE)] = first;
-	ring[AVAIL + 5 + 2u * (idx % DRIVER_QUEUE)] = 0;
-	idx++;
-	memcpy(ring + AVAIL + 2, &idx, sizeof(idx));
+	ring_offers(queue, first);
 }
 
 /* A control message that is whole, and mostly of a kind that there is. */
@@ -163,14 +135,10 @@ static void driver_says(void)
 		uint32_t id;
 		uint16_t event, value;
 	} c = { htole32(what >> 4 & 3), htole16(what & 7), htole16(what >> 7 ^ 1) };
-	uint16_t idx;
 
 	memcpy(driver_at(gpa(1u << 20)), &c, sizeof(c));
 	memcpy(ring, &d, sizeof(d));
-	memcpy(&idx, ring + AVAIL + 2, sizeof(idx));
-	memset(ring + AVAIL + 4 + 2u * (idx % DRIVER_QUEUE), 0, 2);
-	idx++;
-	memcpy(ring + AVAIL + 2, &idx, sizeof(idx));
+	ring_offers(3, 0);
 	driver_kick(3);
 }
 

@@ -8,7 +8,8 @@
  *   6 the loop's turn              7 what the host's end sends: bytes     8 reset
  * The device must survive and hold no more requests than a queue has.
  */
-#include "driver.h"
+#include "input.h"
+#include "ring.h"
 
 #include <endian.h>
 #include <stdlib.h>
@@ -20,26 +21,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define RING(q) (4096u * ((q) + 1)) /* driver.c's places */
-#define AVAIL	1024u
-#define DISK	(64u << 10)
+#define DISK (64u << 10)
 
-static const uint8_t *input;
-static size_t left;
 static int host_end = -1;
 static char path[64];
-
-static uint8_t next8(void)
-{
-	return left == 0 ? 0 : (left--, *input++);
-}
-
-static uint16_t next16(void)
-{
-	uint16_t high = next8();
-
-	return (uint16_t)(high << 8 | next8());
-}
 
 static void put_at(int fd, int place)
 {

@@ -9,6 +9,7 @@
 #include "test_display_driver.h"
 
 #include "screen.h"
+#include "input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,9 +27,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char *const numbers[] = { "0301234567", "0900123466", "+4912345678901234567890",
 				       "112", "0301234568" };
 
-static const uint8_t *input;
-static size_t left;
-
 /* What a person and an auditor would know. */
 static struct {
 	bool stands;
@@ -44,11 +42,6 @@ static struct {
 	bool open[DRIVER_ASKERS], stopped[DRIVER_ASKERS];
 } model;
 
-static uint8_t next8(void)
-{
-	return left == 0 ? 0 : (left--, *input++);
-}
-
 static uint32_t next32(void)
 {
 	uint32_t v = 0;
@@ -56,14 +49,6 @@ static uint32_t next32(void)
 	for (unsigned i = 0; i < 4; i++)
 		v = v << 8 | next8();
 	return v;
-}
-
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "fuzz_display: %s\n", what);
-	abort();
 }
 
 static void picture_changed(void)

@@ -8,6 +8,7 @@
 #include "test_display_driver.h"
 
 #include "payment.h"
+#include "input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,28 +24,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	"From: DE02120300000000202051\nDate: 2026-11-29T14:55:01Z\nCount: 17\n"                \
 	"Key: 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
 
-static const uint8_t *input;
-static size_t left;
-
 static struct {
 	struct payment asks;
 	uint64_t id, since_ms;
 	bool stands, closed; /* closed: show-and-pay's channel */
 	unsigned confirmed;
 } model;
-
-static uint8_t next8(void)
-{
-	return left == 0 ? 0 : (left--, *input++);
-}
-
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "fuzz_display_payment: %s\n", what);
-	abort();
-}
 
 /* After each step. */
 static void check(void)

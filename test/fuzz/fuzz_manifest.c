@@ -5,6 +5,7 @@
  * reached. What is accepted must be within the limits that its users rely on.
  */
 #include "manifest.h"
+#include "input.h"
 
 #include <libfdt.h>
 #include <stdio.h>
@@ -173,22 +174,7 @@ static const char *const texts[] = {
 	"+49",	"0",	    "passt",   "hvc",	    "d,raw",   "socket=s", HASH,   "",
 };
 
-static const uint8_t *input;
-static size_t left;
 static _Alignas(8) char tree[BYTES];
-
-static uint8_t next8(void)
-{
-	return left == 0 ? 0 : (left--, *input++);
-}
-
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "fuzz_manifest: %s\n", what);
-	abort();
-}
 
 static void build(void)
 {

@@ -4,7 +4,8 @@
  * sockets that keep messages apart, as taps do. The input is a list of what they do; the device
  * must survive it, keep no request between two events, and send nothing but whole frames.
  */
-#include "driver.h"
+#include "input.h"
+#include "ring.h"
 
 #include <endian.h>
 #include <linux/virtio_net.h>
@@ -19,34 +20,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define PEER	  60		      /* a number that nothing else takes */
-#define RING(q)	  (4096u * ((q) + 1)) /* driver.c's places */
-#define AVAIL	  1024u
+#define PEER	  60 /* a number that nothing else takes */
 #define FRAME_MAX (65535u + ETH_HLEN)
 
 static bool stream;
-static const uint8_t *input;
-static size_t left;
-
-static uint8_t next8(void)
-{
-	return left == 0 ? 0 : (left--, *input++);
-}
-
-static uint16_t next16(void)
-{
-	uint16_t high = next8();
-
-	return (uint16_t)(high << 8 | next8());
-}
-
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "fuzz_net: %s\n", what);
-	abort();
-}
 
 /* What passt has got: the rest of a prefix or of a frame is still to come. */
 static struct {
@@ -101,7 +78,6 @@ static void driver_adds(unsigned queue)
 {
 	uint8_t *ring = driver_at(gpa(RING(queue))), first = next8() % DRIVER_QUEUE;
 	uint8_t count = next8() % 6;
-	uint16_t idx;
 
 	for (uint8_t i = 0; i <= count; i++) {
 		uint64_t at = (uint64_t)next16() << 8;
@@ -120,11 +96,7 @@ static void driver_adds(unsigned queue)
 			d.flags = htole16(how >> 4);
 		memcpy(ring + 16u * ((first + i) % DRIVER_QUEUE), &d, sizeof(d));
 	}
-	memcpy(&idx, ring + AVAIL + 2, sizeof(idx));
-	ring[AVAIL + 4 + 2u * (idx % DRIVER_QUEUE)] = first;
-	ring[AVAIL + 5 + 2u * (idx % DRIVER_QUEUE)] = 0;
-	idx++;
-	memcpy(ring + AVAIL + 2, &idx, sizeof(idx));
+	ring_offers(queue, first);
 }
 
 static void end_turn(void *arg, uint32_t events)

@@ -5,6 +5,7 @@
  * survive, write no cell outside of its size, and let no more wait than it has room for.
  */
 #include "terminal.h"
+#include "input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +18,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define WAITING_MAX 4096
 
 static struct grid grid;
-static const uint8_t *input;
-static size_t left;
-
-static uint8_t next8(void)
-{
-	return left == 0 ? 0 : (left--, *input++);
-}
 
 static uint32_t next32(void)
 {
@@ -32,14 +26,6 @@ static uint32_t next32(void)
 	for (unsigned i = 0; i < 4; i++)
 		v = v << 8 | next8();
 	return v;
-}
-
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "fuzz_terminal: %s\n", what);
-	abort();
 }
 
 static void spoil_cells(void)

@@ -5,7 +5,8 @@
  * is reached. The device must survive, keep no request between two events, send nothing but whole
  * packets that the specification knows.
  */
-#include "driver.h"
+#include "input.h"
+#include "ring.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -28,8 +29,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CID	  3u
 #define HEADER	  44u
-#define RING(q)	  (4096u * ((q) + 1)) /* driver.c's places */
-#define AVAIL	  1024u
 #define USED	  1160u
 #define PLACE(i)  ((1u << 20) + (i) * (80u << 10)) /* of packets */
 #define ENDS	  8				   /* of the host, at most */
@@ -46,34 +45,12 @@ struct packet {
 	uint32_t flags, buf_alloc, fwd_cnt;
 } __attribute__((packed));
 
-static const uint8_t *input;
-static size_t left;
 static char path[64];
 static uint32_t last_port; /* of the host, that a client got */
 static uint64_t skew_ns;
 static int clock_fd = -1; /* the device's */
 static bool settled;	  /* its rings are as the driver here means them */
 static uint16_t rx_seen;
-
-static uint8_t next8(void)
-{
-	return left == 0 ? 0 : (left--, *input++);
-}
-
-static uint16_t next16(void)
-{
-	uint16_t high = next8();
-
-	return (uint16_t)(high << 8 | next8());
-}
-
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "fuzz_vsock: %s\n", what);
-	abort();
-}
 
 /* Time passes as the input says. */
 int clock_gettime(clockid_t id, struct timespec *t)
@@ -105,18 +82,6 @@ static void time_passes(uint64_t ns)
 	skew_ns += ns;
 	if (clock_fd >= 0)
 		(void)syscall(SYS_timerfd_settime, clock_fd, 0, &now, NULL);
-}
-
-static void make_available(unsigned queue, uint8_t head)
-{
-	uint8_t *avail = driver.memory + RING(queue) + AVAIL;
-	uint16_t idx;
-
-	memcpy(&idx, avail + 2, sizeof(idx));
-	avail[4 + 2u * (idx % DRIVER_QUEUE)] = head;
-	avail[5 + 2u * (idx % DRIVER_QUEUE)] = 0;
-	idx++;
-	memcpy(avail + 2, &idx, sizeof(idx));
 }
 
 static void put_desc(unsigned queue, unsigned i, uint64_t addr, uint32_t len, uint16_t flags,
@@ -152,7 +117,7 @@ static void add_rx(uint32_t len, uint32_t cut)
 	cut = cut < len ? cut : len;
 	put_desc(RX, head, PLACE(head / 2), cut, 3, (uint16_t)(head + 1));
 	put_desc(RX, head + 1, PLACE(head / 2) + cut, len - cut, 2, 0);
-	make_available(RX, (uint8_t)head);
+	ring_offers(RX, (uint8_t)head);
 }
 
 static void send_packet(void)
@@ -185,7 +150,7 @@ static void send_packet(void)
 	put_desc(TX, head, PLACE(place), how == 0xaa ? len % HEADER : HEADER, 1,
 		 (uint16_t)(head + 1));
 	put_desc(TX, head + 1, PLACE(place) + HEADER, is, 0, 0);
-	make_available(TX, (uint8_t)head);
+	ring_offers(TX, (uint8_t)head);
 	driver_kick(TX);
 }
 
