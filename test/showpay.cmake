@@ -10,7 +10,7 @@ unit_test(test_display_payment SOURCES unit/test_display_driver.c NEEDS zw_displ
 target_include_directories(test_display_payment PRIVATE ${PROJECT_SOURCE_DIR}/critical/display)
 if(ZW_FUZZ)
   fuzz_test(fuzz_display_payment 20 FLAGS -close_fd_mask=2 -max_len=2048
-    SOURCES critical/display/pages.c critical/display/prompt_state.c critical/display/draw.c
+    SOURCES critical/display/pages.c critical/display/prompt_state.c critical/display/draw.c critical/display/typed_ahead.c
             critical/display/payment_pin.c critical/display/payment_state.c
             critical/display/payment_pages.c lib/payment.c lib/payment_chunks.c
             test/unit/test_display_driver.c lib/chan.c lib/log.c)

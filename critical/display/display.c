@@ -5,6 +5,7 @@
 #include "log.h"
 #include "pages.h"
 #include "payment_pages.h"
+#include "typed_ahead.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -350,8 +351,8 @@ static void tell_terminal(enum grid_input_type type, uint32_t code, uint32_t mod
 {
 	const struct grid_input i = { .type = type, .code = code, .modifiers = modifiers };
 
-	if (d.keys != NULL && critical_send(d.keys, &i) == CHAN_BROKEN)
-		return; /* there is no terminal any more */
+	if (d.keys != NULL)
+		typed_ahead(d.keys, &i);
 }
 
 static void resized(unsigned rows, unsigned columns)
@@ -649,6 +650,18 @@ static void notified_helper(struct critical_end *end)
 		pin_goes(PIN_FAILED);
 }
 
+static void notified_keys(void)
+{
+	if (d.keys->open && d.keys->writer.sent > 0) {
+		typed_ahead_go(d.keys);
+		return;
+	}
+	/* A terminal that begins anew gets nobody else's keys, and does not know the size. */
+	typed_ahead_forget();
+	if (d.keys->open && d.backend != NULL && !d.small)
+		tell_terminal(GRID_RESIZE, (d.screen.rows - 1) << 16 | d.screen.columns, 0);
+}
+
 void display_notified(struct critical_end *end)
 {
 	for (unsigned i = 0; i < d.asker_count; i++)
@@ -656,9 +669,8 @@ void display_notified(struct critical_end *end)
 			notified_asker(i, end);
 	if (end == d.from_auth || end == d.payer.pin.to_auth || end == d.payer.to_storage)
 		notified_helper(end);
-	/* A terminal that begins anew does not know the size. */
-	if (end == d.keys && end->open && d.backend != NULL && !d.small)
-		tell_terminal(GRID_RESIZE, (d.screen.rows - 1) << 16 | d.screen.columns, 0);
+	if (end == d.keys)
+		notified_keys();
 	look_at_audit();
 }
 

@@ -22,7 +22,7 @@ lib/critical 700
 lib/payment 800
 lib/store 450
 lib/policyc 500
-critical/display 3100
+critical/display 3130
 critical/audit 500
 critical/dialler 1050
 critical/showpay 1500

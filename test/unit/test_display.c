@@ -422,6 +422,33 @@ static void test_attack_I10_I11_S13_ask_and_withdraw(void **state)
 	assert_int_equal(keys_that_reach_the_guest(), 97);
 }
 
+/* What is pasted comes faster than a terminal takes it: it waits, in its order, and no question waits for it. */
+static void test_typed_ahead(void **state)
+{
+	unsigned before = driver.typed_count;
+
+	(void)state;
+	driver.terminal_full = true;
+	for (unsigned i = 0; i < 200; i++)
+		driver_press('!' + i % 90);
+	assert_int_equal(driver.typed_count, before);
+	ask(0, 7, NUMBER);
+	driver_wait(20);
+	assert_true(driver_shows("dialled?"));
+	driver_terminal_takes(false);
+	assert_int_equal(driver.typed_count, before + 200);
+	for (unsigned i = 0; i < 200 && before + i < DRIVER_TYPED; i++)
+		assert_int_equal(driver.typed[before + i].code, '!' + i % 90);
+	/* And is not for the one that comes after it. */
+	set_up(state);
+	before = driver.typed_count;
+	driver.terminal_full = true;
+	driver_press('a');
+	driver_terminal_takes(true);
+	for (unsigned i = before; i < driver.typed_count; i++)
+		assert_int_equal(driver.typed[i].type, GRID_RESIZE);
+}
+
 /* Held back after many a no: the strip says so, and the attention key lets them through again. */
 static void test_attack_I11_held_back_is_told(void **state)
 {
@@ -986,6 +1013,7 @@ int main(void)
 		cmocka_unit_test_setup(test_attack_D16_D26_values_are_marked, set_up),
 		cmocka_unit_test_setup(test_attack_D8_S4_strip_fits, set_up),
 		cmocka_unit_test_setup(test_call_keys, set_up),
+		cmocka_unit_test_setup(test_typed_ahead, set_up),
 		cmocka_unit_test_setup(test_attack_O4_another_ones_call, set_up),
 		cmocka_unit_test_setup(test_attack_I6_P6_not_repeated, set_up),
 		cmocka_unit_test_setup(test_attack_D5_P6_only_glyphs, set_up),

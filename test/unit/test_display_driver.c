@@ -115,6 +115,9 @@ enum chan_status critical_send(struct critical_end *e, const void *message)
 	if (e > &critical.end[KEYS])
 		return send_of_payments(e, message);
 	if (i == DRIVER_ASKERS) {
+		if (driver.terminal_full)
+			return CHAN_AGAIN;
+		e->writer.sent++;
 		if (driver.typed_count < DRIVER_TYPED)
 			memcpy(&driver.typed[driver.typed_count], message,
 			       sizeof(struct grid_input));
@@ -253,6 +256,7 @@ static void open_display(const char *phrase, bool numbers, bool payments_too)
 		munmap((void *)(uintptr_t)d.grid, sizeof(*d.grid));
 	memset(&d, 0, sizeof(d));
 	memset(&critical, 0, sizeof(critical));
+	typed_ahead_forget();
 	memset(&shown, 0, sizeof(shown));
 	memset(log_page, 0, sizeof(log_page));
 	memset(queue_first, 0, sizeof(queue_first));
@@ -561,4 +565,12 @@ struct prompt_message driver_call(enum call_state state, const char *number)
 	m.call_state = (uint32_t)state;
 	m.number_class = number[0] != '\0' ? NUMBER_NATIONAL : 0;
 	return m;
+}
+
+void driver_terminal_takes(bool anew)
+{
+	driver.terminal_full = false;
+	if (anew)
+		critical.end[KEYS].writer.sent = 0;
+	display_notified(&critical.end[KEYS]);
 }

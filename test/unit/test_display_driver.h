@@ -39,7 +39,8 @@ struct driver {
 	unsigned answers[DRIVER_ASKERS];
 	struct grid_input typed[DRIVER_TYPED]; /* at the guest, the first of it */
 	unsigned typed_count;
-	unsigned yes; /* answers in all, whoever got them */
+	bool terminal_full; /* it takes no keys yet */
+	unsigned yes;	    /* answers in all, whoever got them */
 
 	/* Show-and-pay, authentication, storage. */
 	struct payment_answer paid[DRIVER_ANSWERS]; /* the first of them */
@@ -120,5 +121,8 @@ bool driver_row_shows(unsigned r, const char *text);
 struct prompt_message driver_dial(uint64_t id, const char *number);
 struct prompt_message driver_withdraw(uint64_t id, const char *number);
 struct prompt_message driver_call(enum call_state state, const char *number);
+
+/* The terminal, which was full, takes keys again; or another one begins. */
+void driver_terminal_takes(bool anew);
 
 #endif /* TEST_DISPLAY_DRIVER_H */
