@@ -14,7 +14,7 @@
 
 /* Bytes for a console that does not take them; the half is for keys alone, so that a guest which
  * asks and does not listen loses answers only. */
-#define WAITING_MAX 4096
+#define WAITING_MAX 16384
 
 /* libvterm uses 12 pieces of memory, and one more while it replaces another at a resize; none is
  * larger than the cells of the largest screen. What is not used of a piece is never touched. */

@@ -15,7 +15,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define UNTOUCHED   0x12345678u
-#define WAITING_MAX 4096
+#define WAITING_MAX 16384
 
 static struct grid grid;
 
