@@ -54,7 +54,9 @@ if [ ! -e "$tar" ]; then
 	mkdir -p "$cache/chroot"
 	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
 		awk '$1 == "deb" && / bookworm/' >"$work/sources"
-	[ -s "$work/sources" ] || echo "deb http://deb.debian.org/debian $suite main" >"$work/sources"
+	# Where sources are in the other format, apt says what they are.
+	[ -s "$work/sources" ] || apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) main' 'Created-By: Packages' |
+		awk -v s=$suite '$3 == s' | sort -u >"$work/sources"
 	mmdebstrap --variant=essential --aptopt='Apt::Install-Recommends "false"' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' $suite "${tar%.tar}.new.tar" - <"$work/sources" >"$work/log" 2>&1 ||
 		{ tail -5 "$work/log"; exit 1; }

@@ -237,7 +237,7 @@ until_step() { # STEP: what the person does until then
 }
 dies() { # VICTIM STEP
 	local victim=$1 step=$2 before after=0 buys person
-	rm -rf "$work/pay-c" "$work/killed"
+	rm -rf "$work/pay-c" "$work/killed" "$work/seen"
 	mkdir -p "$work/pay-c"
 	cp -a "$work/store" "$work/pay-c/store"
 	before=$(signatures)
@@ -247,7 +247,7 @@ dies() { # VICTIM STEP
 	{ until_step "$step"; echo "show HERE"; echo "sleep 60000"; } >"$work/script"
 	"$build/test/person" "$work/script" "$zwinger" display pay-c >"$work/seen" 2>&1 &
 	person=$!
-	for ((i = 0; i < 600; i++)); do grep -q HERE "$work/seen" && break; kill -0 $person 2>/dev/null || break; sleep 0.1; done
+	for ((i = 0; i < 600; i++)); do grep -qs HERE "$work/seen" && break; kill -0 $person 2>/dev/null || break; sleep 0.1; done
 	check "$step: that step is reached" 'grep -q HERE "$work/seen" || { cat "$work/seen"; false; }'
 	[ "$step" != proved ] || sleep 0.$((RANDOM % 4)) # somewhere between the PIN's hash and the receipt
 	kill -9 "$(pid_of pay-c "$victim")"
