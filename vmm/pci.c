@@ -5,16 +5,6 @@
 
 #include <string.h>
 
-enum {
-	REG_VENDOR = 0x00,
-	REG_DEVICE = 0x02,
-	REG_COMMAND = 0x04,
-	REG_SUBCLASS = 0x0a,
-	REG_BAR0 = 0x10,
-};
-
-#define COMMAND_MEMORY 2u
-
 /* Red Hat's generic PCI Express host bridge: no driver binds to it, none has quirks for it. */
 #define BRIDGE_VENDOR	  0x1b36
 #define BRIDGE_DEVICE	  0x0008
@@ -46,9 +36,9 @@ void pci_init(struct pci *p)
 {
 	memset(p, 0, sizeof(*p));
 	pthread_mutex_init(&p->lock, NULL);
-	pci_set16(&p->bridge, REG_VENDOR, BRIDGE_VENDOR);
-	pci_set16(&p->bridge, REG_DEVICE, BRIDGE_DEVICE);
-	pci_set16(&p->bridge, REG_SUBCLASS, CLASS_HOST_BRIDGE);
+	pci_set16(&p->bridge, PCI_REG_VENDOR, BRIDGE_VENDOR);
+	pci_set16(&p->bridge, PCI_REG_DEVICE, BRIDGE_DEVICE);
+	pci_set16(&p->bridge, PCI_REG_CLASS, CLASS_HOST_BRIDGE);
 	p->bridge.bar_at = PCI_NOWHERE;
 	p->slot[0] = &p->bridge;
 	p->next_bar = PCI_MMIO_START;
@@ -63,10 +53,10 @@ void pci_plug(struct pci *p, struct pci_device *d)
 	BUG_ON(slot == PCI_SLOTS || d->bar_size < 16 || (d->bar_size & (d->bar_size - 1)) != 0);
 	p->slot[slot] = d;
 	d->bar_at = PCI_NOWHERE; /* until the guest enables memory */
-	pci_set32(d, REG_BAR0, (uint32_t)p->next_bar);
+	pci_set32(d, PCI_REG_BAR0, (uint32_t)p->next_bar);
 	for (unsigned i = 0; i < 4; i++)
-		d->writable[REG_BAR0 + i] = (uint8_t)(~(d->bar_size - 1) >> 8 * i);
-	d->writable[REG_COMMAND] |= COMMAND_MEMORY | 4; /* and bus master */
+		d->writable[PCI_REG_BAR0 + i] = (uint8_t)(~(d->bar_size - 1) >> 8 * i);
+	d->writable[PCI_REG_COMMAND] |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
 	p->next_bar += d->bar_size;
 	BUG_ON(p->next_bar > PCI_MMIO_START + PCI_MMIO_SIZE);
 }
@@ -74,9 +64,9 @@ void pci_plug(struct pci *p, struct pci_device *d)
 /* After a write: where the BAR answers now. All of it lies inside the window, or nothing. */
 static void place_bar(struct pci_device *d)
 {
-	uint64_t at = pci_get32(d, REG_BAR0), was = d->bar_at;
+	uint64_t at = pci_get32(d, PCI_REG_BAR0), was = d->bar_at;
 
-	if ((d->config[REG_COMMAND] & COMMAND_MEMORY) == 0 || at < PCI_MMIO_START ||
+	if ((d->config[PCI_REG_COMMAND] & PCI_COMMAND_MEMORY) == 0 || at < PCI_MMIO_START ||
 	    at - PCI_MMIO_START > PCI_MMIO_SIZE - d->bar_size)
 		at = PCI_NOWHERE;
 	if (at == was)

@@ -26,6 +26,24 @@
 #define PCI_CONFIG_SIZE 256 /* bytes; no device here has extended capabilities */
 #define PCI_NOWHERE	UINT64_MAX
 
+/* The header of type 0 and the bits of its command register (PCI Local Bus 3.0, 6.1 and 6.2.2). */
+enum {
+	PCI_REG_VENDOR = 0x00,
+	PCI_REG_DEVICE = 0x02,
+	PCI_REG_COMMAND = 0x04,
+	PCI_REG_STATUS = 0x06,
+	PCI_REG_REVISION = 0x08,
+	PCI_REG_CLASS = 0x0a, /* and subclass */
+	PCI_REG_BAR0 = 0x10,
+	PCI_REG_BAR1 = 0x14,
+	PCI_REG_SUBSYSTEM_VENDOR = 0x2c,
+	PCI_REG_SUBSYSTEM = 0x2e,
+	PCI_REG_CAPABILITIES = 0x34,
+};
+#define PCI_COMMAND_PORTS  1u
+#define PCI_COMMAND_MEMORY 2u
+#define PCI_COMMAND_MASTER 4u
+
 struct pci_device {
 	uint8_t config[PCI_CONFIG_SIZE];
 	uint8_t writable[PCI_CONFIG_SIZE]; /* bits that the guest may change */

@@ -12,17 +12,8 @@
 #define DEVICE_BASE	 0x1040
 #define SUBSYSTEM_DEVICE 0x1100
 
-/* Configuration space: the header, and behind it the list of capabilities. */
+/* Configuration space: behind the header, the list of capabilities. */
 enum {
-	REG_VENDOR = 0x00,
-	REG_DEVICE = 0x02,
-	REG_COMMAND = 0x04,
-	REG_STATUS = 0x06,
-	REG_REVISION = 0x08,
-	REG_CLASS = 0x0a,
-	REG_SUBSYSTEM_VENDOR = 0x2c,
-	REG_SUBSYSTEM = 0x2e,
-	REG_CAPABILITIES = 0x34,
 	CAP_COMMON = 0x40,
 	CAP_NOTIFY = 0x50,
 	CAP_ISR = 0x64,
@@ -81,8 +72,7 @@ enum { ISR_CONFIG = 2 };
 #define F_VERSION_1 32
 #define FEATURES_PASS                                                                          \
 	(0xffffffull | 1ull << 28 | 1ull << 29 | 1ull << F_VERSION_1 | 0x3fffull << 50)
-#define COMMAND_MASTER 4u
-#define CONFIG_SOURCE  0 /* of msix; queue i has i + 1 */
+#define CONFIG_SOURCE 0 /* of msix; queue i has i + 1 */
 
 /* By device type (5); others are "unclassified". */
 static uint16_t pci_class(uint32_t virtio_id)
@@ -122,7 +112,7 @@ static void need_reset(struct virtio_pci *d, const char *why)
 	if ((d->status & STATUS_NEEDS_RESET) != 0)
 		return;
 	log_guest(&d->complaints, "virtio device %u needs a reset: %s",
-		  d->pci.config[REG_DEVICE] - (DEVICE_BASE & 0xff), why);
+		  d->pci.config[PCI_REG_DEVICE] - (DEVICE_BASE & 0xff), why);
 	d->status |= STATUS_NEEDS_RESET;
 	if (live(d))
 		notify_config(d);
@@ -452,7 +442,7 @@ static void config_reading(void *dev, uint32_t offset, uint32_t len)
  */
 static void master_written(struct virtio_pci *d)
 {
-	bool master = (d->pci.config[REG_COMMAND] & COMMAND_MASTER) != 0;
+	bool master = (d->pci.config[PCI_REG_COMMAND] & PCI_COMMAND_MASTER) != 0;
 
 	if (d->master && !master && d->served) {
 		vhost_reset(&d->vhost, d->ring);
@@ -468,7 +458,7 @@ static void config_written(void *dev, uint32_t offset, uint32_t len)
 	struct bus_access a = { .data = &d->pci.config[CAP_PCI_DATA], .write = true };
 	uint8_t control = d->pci.config[CAP_MSIX + 3];
 
-	if (touches(offset, len, REG_COMMAND, 1)) {
+	if (touches(offset, len, PCI_REG_COMMAND, 1)) {
 		pthread_mutex_lock(&d->lock);
 		master_written(d);
 		pthread_mutex_unlock(&d->lock);
@@ -501,14 +491,14 @@ static void fill_config_space(struct virtio_pci *d, uint32_t virtio_id)
 	/* 4.1.4.6.1: there is a device structure exactly if the device has a config space. */
 	unsigned after_isr = d->config_size != 0 ? CAP_DEVICE : CAP_PCI;
 
-	pci_set16(p, REG_VENDOR, VENDOR);
-	pci_set16(p, REG_DEVICE, (uint16_t)(DEVICE_BASE + virtio_id));
-	pci_set16(p, REG_STATUS, STATUS_CAPABILITIES);
-	p->config[REG_REVISION] = 1;
-	pci_set16(p, REG_CLASS, pci_class(virtio_id));
-	pci_set16(p, REG_SUBSYSTEM_VENDOR, VENDOR);
-	pci_set16(p, REG_SUBSYSTEM, SUBSYSTEM_DEVICE);
-	p->config[REG_CAPABILITIES] = CAP_COMMON;
+	pci_set16(p, PCI_REG_VENDOR, VENDOR);
+	pci_set16(p, PCI_REG_DEVICE, (uint16_t)(DEVICE_BASE + virtio_id));
+	pci_set16(p, PCI_REG_STATUS, STATUS_CAPABILITIES);
+	p->config[PCI_REG_REVISION] = 1;
+	pci_set16(p, PCI_REG_CLASS, pci_class(virtio_id));
+	pci_set16(p, PCI_REG_SUBSYSTEM_VENDOR, VENDOR);
+	pci_set16(p, PCI_REG_SUBSYSTEM, SUBSYSTEM_DEVICE);
+	p->config[PCI_REG_CAPABILITIES] = CAP_COMMON;
 
 	put_cap(p, CAP_COMMON, CAP_NOTIFY, COMMON_CFG, 16, BAR_COMMON, sizeof(struct common));
 	put_cap(p, CAP_NOTIFY, CAP_ISR, NOTIFY_CFG, 20, BAR_NOTIFY,

@@ -10,17 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum {
-	REG_VENDOR = 0x00,
-	REG_DEVICE = 0x02,
-	REG_COMMAND = 0x04,
-	REG_SUBCLASS = 0x0a,
-	REG_BAR1 = 0x14,
-};
-
-#define COMMAND_PORTS  1u
-#define COMMAND_MEMORY 2u
-#define CLASS_OTHER    0x00ff
+#define CLASS_OTHER 0x00ff
 
 /* A BAR begins with a header of this layout, little-endian; in its second half each test has its byte. */
 enum { TEST = 0, WIDTH = 1, OFFSET = 4, DATA = 8, COUNT = 12, NAME = 16, HEADER = 48 };
@@ -165,8 +155,8 @@ static void memory_moved(void *dev, uint64_t from, uint64_t to)
 static void config_written(void *dev, uint32_t offset, uint32_t len)
 {
 	const struct pci_device *d = &testdev.pci;
-	bool here = (d->config[REG_COMMAND] & COMMAND_PORTS) != 0 &&
-		    pci_get32(d, REG_BAR1) == (PORTS | 1);
+	bool here = (d->config[PCI_REG_COMMAND] & PCI_COMMAND_PORTS) != 0 &&
+		    pci_get32(d, PCI_REG_BAR1) == (PORTS | 1);
 
 	(void)dev;
 	(void)offset;
@@ -194,19 +184,19 @@ enum status pci_testdev_create(struct machine *m)
 		log_error("test device: eventfd: %s", strerror(errno));
 		return STATUS_FAILED;
 	}
-	pci_set16(d, REG_VENDOR, 0x1b36);
-	pci_set16(d, REG_DEVICE, 0x0005);
-	pci_set16(d, REG_SUBCLASS, CLASS_OTHER);
+	pci_set16(d, PCI_REG_VENDOR, 0x1b36);
+	pci_set16(d, PCI_REG_DEVICE, 0x0005);
+	pci_set16(d, PCI_REG_CLASS, CLASS_OTHER);
 	d->bar_size = MEMORY_SIZE;
 	d->bar_access = memory_access;
 	d->bar_moved = memory_moved;
 	d->config_written = config_written;
 	pci_plug(&m->pci, d);
-	pci_set32(d, REG_BAR1, PORTS | 1);
-	d->writable[REG_BAR1 + 1] = 0xff;
-	d->writable[REG_COMMAND] |= COMMAND_PORTS;
-	pci_set16(d, REG_COMMAND, COMMAND_PORTS | COMMAND_MEMORY);
-	d->bar_at = testdev.memory.at = pci_get32(d, 0x10);
+	pci_set32(d, PCI_REG_BAR1, PORTS | 1);
+	d->writable[PCI_REG_BAR1 + 1] = 0xff;
+	d->writable[PCI_REG_COMMAND] |= PCI_COMMAND_PORTS;
+	pci_set16(d, PCI_REG_COMMAND, PCI_COMMAND_PORTS | PCI_COMMAND_MEMORY);
+	d->bar_at = testdev.memory.at = pci_get32(d, PCI_REG_BAR0);
 	bus_claim(&m->ports, PORTS, PORTS_SIZE, port_access, NULL);
 	return STATUS_OK;
 }
