@@ -166,6 +166,7 @@ static void check(void)
 static void begin(void)
 {
 	driver.now_ms++;
+	seen |= driver.now_ms - signed_ms >= RESULT_MS;
 	showpay_tick(driver.now_ms);
 }
 
@@ -191,7 +192,7 @@ void driver_open(void)
 	driver.now_ms = 1000;
 	driver.count = 17;
 	waiting = NULL;
-	last_asked = last_signed = paid_id = crossed = 0;
+	last_asked = last_signed = paid_id = crossed = signed_ms = 0;
 	seen = given = false;
 	set_channel(FROM_GUEST, CHANNEL_READER, sizeof(struct modem_line), "linux", "showpay");
 	set_channel(TO_GUEST, CHANNEL_WRITER, sizeof(struct modem_line), "showpay", "linux");
@@ -442,7 +443,6 @@ void driver_restart(enum driver_peer peer)
 void driver_wait(uint64_t ms)
 {
 	driver.now_ms += ms;
-	seen |= driver.now_ms - signed_ms >= RESULT_MS;
 	begin();
 	check();
 }
