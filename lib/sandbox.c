@@ -118,7 +118,8 @@ static void name_denied_call(int signo, siginfo_t *info, void *context)
 }
 #endif
 
-static void install(const struct sock_filter *filter, unsigned count)
+/* SECCOMP_FILTER_FLAG_TSYNC: for every thread, and none has another. */
+static void install(const struct sock_filter *filter, unsigned count, unsigned long flags)
 {
 	struct sock_fprog prog = { .len = (unsigned short)count };
 	long thread;
@@ -127,8 +128,7 @@ static void install(const struct sock_filter *filter, unsigned count)
 		refuse("seccomp: empty or oversized policy", EINVAL);
 	/* The kernel only reads it; its type predates const. */
 	memcpy(&prog.filter, &filter, sizeof(filter));
-	thread =
-		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &prog);
+	thread = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
 	if (thread < 0)
 		refuse("seccomp", errno);
 	if (thread > 0)
@@ -163,7 +163,6 @@ unsigned sandbox_enter(const struct sandbox_policy *p)
 	limit("RLIMIT_CORE", RLIMIT_CORE, 0);
 	limit("RLIMIT_NOFILE", RLIMIT_NOFILE, p->open_files);
 	limit("RLIMIT_FSIZE", RLIMIT_FSIZE, p->file_size);
-	limit("RLIMIT_NPROC", RLIMIT_NPROC, p->processes);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		refuse("PR_SET_NO_NEW_PRIVS", errno);
 	layers |= drop_capabilities();
@@ -183,13 +182,21 @@ unsigned sandbox_enter(const struct sandbox_policy *p)
 	if (sigaction(SIGSYS, &once, NULL) < 0)
 		refuse("sigaction", errno);
 #endif
+	if (p->threads != NULL && !p->threads())
+		_exit(STATUS_NOT_STARTED);
+	limit("RLIMIT_NPROC", RLIMIT_NPROC, p->processes);
 	forget_start_up();
-	install(p->filter, p->filter_count);
+	install(p->filter, p->filter_count, p->threads == NULL ? SECCOMP_FILTER_FLAG_TSYNC : 0);
 	return layers;
 }
 
 void sandbox_tighten(const struct sock_filter *filter, unsigned count)
 {
-	install(filter, count);
+	install(filter, count, 0);
 	forget_start_up();
+}
+
+void sandbox_thread(const struct sock_filter *filter, unsigned count)
+{
+	install(filter, count, 0);
 }

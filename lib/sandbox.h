@@ -11,6 +11,7 @@
 #define SANDBOX_H
 
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
 
@@ -30,19 +31,30 @@ struct sandbox_policy {
 	rlim_t file_size;  /* bytes of any file, memfds (guest RAM!) included */
 	rlim_t processes;  /* 0: no further thread; else RLIM_INFINITY, as the kernel counts
 			      every process of the same user */
+	/*
+	 * Starts the process's other threads, if there are to be any, when all but the filter is
+	 * in force, and returns once each has called sandbox_thread(). False: it has logged why not.
+	 */
+	bool (*threads)(void);
 };
 
 /*
  * Enters the sandbox; returns the layers in force, enum sandbox_layer. Does not return if a
- * step fails. Call it before there is a second thread. A second sandbox_tighten() needs
- * seccomp in the first policy.
+ * step fails. Call it before there is a second thread. sandbox_tighten() needs seccomp in
+ * the policy.
  *
  * In a Debug build a call that the policy lacks is first named on the log ("system call 41
  * is not in the policy") and then kills all the same.
  */
 unsigned sandbox_enter(const struct sandbox_policy *p);
 
-/* Adds a filter, for all threads: a call must then pass both. Does not return on failure. */
+/* Adds a filter for this thread: a call of it must then pass both. Does not return on failure. */
 void sandbox_tighten(const struct sock_filter *filter, unsigned count);
+
+/*
+ * The only filter of a thread that sandbox_policy.threads has started, and its first call of
+ * ours. Does not return on failure.
+ */
+void sandbox_thread(const struct sock_filter *filter, unsigned count);
 
 #endif /* SANDBOX_H */

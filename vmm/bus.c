@@ -30,17 +30,21 @@ void bus_dispatch(const struct bus *b, uint64_t addr, uint8_t *data, uint32_t le
 		memset(data, 0xff, len);
 }
 
+/* Both machines are little-endian, as is the data. */
+static uint32_t bytes(const struct bus_access *a)
+{
+	return a->len < sizeof(uint64_t) ? a->len : (uint32_t)sizeof(uint64_t);
+}
+
 uint64_t bus_value(const struct bus_access *a)
 {
 	uint64_t v = 0;
 
-	for (uint32_t i = 0; i < a->len && i < 8; i++)
-		v |= (uint64_t)a->data[i] << (8 * i);
+	memcpy(&v, a->data, bytes(a));
 	return v;
 }
 
 void bus_answer(const struct bus_access *a, uint64_t value)
 {
-	for (uint32_t i = 0; i < a->len; i++)
-		a->data[i] = (uint8_t)(i < 8 ? value >> (8 * i) : 0);
+	memcpy(a->data, &value, bytes(a));
 }

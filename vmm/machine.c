@@ -45,7 +45,7 @@ static enum status create_vm(struct machine *m)
 	return STATUS_OK;
 }
 
-static enum status create_vcpus(struct machine *m, unsigned count)
+static enum status create_vcpus(struct machine *m)
 {
 	static struct cpuid cpuid;
 	int run_size = ioctl(m->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0UL);
@@ -57,23 +57,16 @@ static enum status create_vcpus(struct machine *m, unsigned count)
 		errno = -error;
 		return failed("KVM_GET_SUPPORTED_CPUID");
 	}
-	m->cpu_count = count;
-	m->world = (struct vcpu_world){ .gate = &m->gate,
-					.ports = &m->ports,
-					.mmio = &m->mmio,
-					.mem = &m->ram.mem,
-					.stop = machine_stop,
-					.machine = m };
-	for (unsigned i = 0; i < count; i++) {
-		enum status st =
-			vcpu_init(&m->vcpu[i], m->vm_fd, i, (size_t)run_size, &m->world);
+	for (unsigned i = 0; i < m->cpu_count; i++) {
+		enum status st = vcpu_init(&m->vcpu[i], m->vm_fd, (size_t)run_size);
 		int khz;
 
 		if (st != STATUS_OK)
 			return st;
 		counters_hand_over(m->vcpu[i].fd, 1 + i);
 		khz = ioctl(m->vcpu[i].fd, KVM_GET_TSC_KHZ, 0UL);
-		cpuid_set_cpu(&cpuid, i, count, khz > 0 ? (uint32_t)khz : 0, deadline > 0);
+		cpuid_set_cpu(&cpuid, i, m->cpu_count, khz > 0 ? (uint32_t)khz : 0,
+			      deadline > 0);
 		st = vcpu_set_cpuid(&m->vcpu[i], &cpuid);
 		if (st != STATUS_OK)
 			return st;
@@ -138,6 +131,28 @@ static enum status create_virtio(struct machine *m, const struct vm_config *c)
 	return STATUS_OK;
 }
 
+enum status machine_start(struct machine *m, unsigned cpu_count, void (*shut_in)(void))
+{
+	m->cpu_count = cpu_count;
+	m->world = (struct vcpu_world){ .shut_in = shut_in,
+					.gate = &m->gate,
+					.ports = &m->ports,
+					.mmio = &m->mmio,
+					.mem = &m->ram.mem,
+					.stop = machine_stop,
+					.machine = m };
+	pthread_barrier_init(&m->gate, NULL, cpu_count + 1);
+	/* vCPU 0 last: the others only wait for its start-up interrupts. */
+	for (unsigned i = cpu_count; i-- > 0;) {
+		enum status st = vcpu_start(&m->vcpu[i], i, &m->world);
+
+		if (st != STATUS_OK)
+			return st;
+	}
+	pthread_barrier_wait(&m->gate);
+	return STATUS_OK;
+}
+
 enum status machine_init(struct machine *m, int kvm_fd, const struct vm_config *config)
 {
 	enum ram_backing backing = config->flags & VM_HUGE_PAGES ? RAM_HUGE_PAGES : RAM_PAGES;
@@ -163,23 +178,9 @@ enum status machine_init(struct machine *m, int kvm_fd, const struct vm_config *
 		st = create_virtio(m, config);
 	timing_mark("devices connected");
 	if (st == STATUS_OK)
-		st = create_vcpus(m, config->cpu_count);
+		st = create_vcpus(m);
 	timing_mark("vCPUs created");
 	return st;
-}
-
-enum status machine_start(struct machine *m)
-{
-	pthread_barrier_init(&m->gate, NULL, m->cpu_count + 1);
-	/* vCPU 0 last: the others only wait for its start-up interrupts. */
-	for (unsigned i = m->cpu_count; i-- > 0;) {
-		enum status st = vcpu_start(&m->vcpu[i]);
-
-		if (st != STATUS_OK)
-			return st;
-	}
-	pthread_barrier_wait(&m->gate);
-	return STATUS_OK;
 }
 
 void machine_release(struct machine *m)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One virtual machine: RAM, interrupt controllers, vCPUs and the few devices that live in this
- * process. Everything is created by machine_init(); once machine_start() has been called only
- * the devices change, each under its own lock, until machine_stop() has been heard.
+ * process. machine_start() makes the threads, machine_init() everything else; after
+ * machine_release() only the devices change, each under its own lock, until machine_stop() has
+ * been heard.
  */
 #ifndef MACHINE_H
 #define MACHINE_H
@@ -30,7 +31,7 @@ struct machine {
 	struct bus ports, mmio;
 	struct serial serial;
 	struct line line
-		[VM_LINES_MAX]; /* those that there are, opened by the caller before machine_init() */
+		[VM_LINES_MAX]; /* those that there are, opened by the caller before all else */
 	struct rtc rtc;
 	struct pci pci;
 	struct power power;
@@ -38,21 +39,22 @@ struct machine {
 	struct virtio_pci virtio[VM_DEVICES_MAX];
 	unsigned virtio_count;
 
-	pthread_barrier_t gate; /* main and the vCPU threads: all started; the guest runs */
+	pthread_barrier_t gate; /* main and the vCPU threads: all shut in; the guest runs */
 	struct vcpu_world world;
 	struct vcpu vcpu[VM_CPUS_MAX];
 	unsigned cpu_count;
 };
 
-/* Creates everything but the guest's software (boot.h) and the lines' channels; *m is 0 but for these. On failure one line is logged. */
+/*
+ * Starts a thread for each vCPU, which calls shut_in() for its sandbox. On return each is parked
+ * at the gate, and makes no system call before the gate opens. *m is 0 but for the lines.
+ */
+enum status machine_start(struct machine *m, unsigned cpu_count,
+			  void (*shut_in)(void)) MUST_CHECK;
+
+/* Then creates everything but the guest's software (boot.h). On failure one line is logged. */
 enum status machine_init(struct machine *m, int kvm_fd,
 			 const struct vm_config *config) MUST_CHECK;
-
-/*
- * Starts every vCPU's thread. On return each is parked at the gate: no guest code has run, and
- * none of them will make a system call before the gate opens.
- */
-enum status machine_start(struct machine *m) MUST_CHECK;
 
 /* Opens the gate: the guest runs. */
 void machine_release(struct machine *m);

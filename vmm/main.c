@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static struct vm_config config;
 static struct machine machine;
 
 /* Refuses anything but exactly one well-formed message. */
@@ -64,6 +65,17 @@ static bool open_lines(const struct vm_config *c)
 	return true;
 }
 
+/* The vCPUs' threads run the guest and nothing else, and so have this policy from the start. */
+static void shut_in(void)
+{
+	sandbox_thread(vmm_run_filter, vmm_run_filter_count);
+}
+
+static bool start_threads(void)
+{
+	return machine_start(&machine, config.cpu_count, shut_in) == STATUS_OK;
+}
+
 static enum status run(const struct vm_config *c)
 {
 	enum status st = machine_init(&machine, VMM_FD_KVM, c);
@@ -76,10 +88,7 @@ static enum status run(const struct vm_config *c)
 	close(VMM_FD_INITRD);
 	timing_mark("kernel or firmware loaded");
 
-	/* 3. No more memory, threads or descriptors: what is left is what a running guest needs. */
-	st = machine_start(&machine);
-	if (st != STATUS_OK)
-		return st;
+	/* 3. No more memory or descriptors: what is left is what a running guest needs. */
 	sandbox_tighten(vmm_run_filter, vmm_run_filter_count);
 	timing_mark("first KVM_RUN");
 	timing_report();
@@ -89,11 +98,10 @@ static enum status run(const struct vm_config *c)
 
 int main(void)
 {
-	static struct vm_config config;
 	struct sandbox_policy policy = {
 		.filter = vmm_setup_filter,
 		.filter_count = vmm_setup_filter_count,
-		.processes = RLIM_INFINITY,
+		.threads = start_threads,
 	};
 
 	/* 1. Take what the launcher gives us; refuse to start with less or more. */

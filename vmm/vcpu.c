@@ -13,18 +13,17 @@
 
 #define STACK_SIZE (64u << 10)
 
-enum status vcpu_init(struct vcpu *v, int vm_fd, unsigned id, size_t run_size,
-		      const struct vcpu_world *world)
+enum status vcpu_init(struct vcpu *v, int vm_fd, size_t run_size)
 {
-	*v = (struct vcpu){ .id = id, .run_size = run_size, .world = world };
-	v->fd = ioctl(vm_fd, KVM_CREATE_VCPU, (unsigned long)id);
+	v->run_size = run_size;
+	v->fd = ioctl(vm_fd, KVM_CREATE_VCPU, (unsigned long)v->id);
 	if (v->fd < 0) {
-		log_error("cannot create vCPU %u: %s", id, strerror(errno));
+		log_error("cannot create vCPU %u: %s", v->id, strerror(errno));
 		return STATUS_FAILED;
 	}
 	v->run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	if (v->run == MAP_FAILED) {
-		log_error("cannot map the run page of vCPU %u: %s", id, strerror(errno));
+		log_error("cannot map the run page of vCPU %u: %s", v->id, strerror(errno));
 		return STATUS_FAILED;
 	}
 	return STATUS_OK;
@@ -74,6 +73,7 @@ static void *run_loop(void *arg)
 {
 	struct vcpu *v = arg;
 
+	v->world->shut_in();
 	pthread_barrier_wait(v->world->gate);
 	pthread_barrier_wait(v->world->gate);
 	for (;;) {
@@ -89,17 +89,18 @@ static void *run_loop(void *arg)
 	}
 }
 
-enum status vcpu_start(struct vcpu *v)
+enum status vcpu_start(struct vcpu *v, unsigned id, const struct vcpu_world *world)
 {
 	pthread_attr_t attr;
 	int error;
 
+	*v = (struct vcpu){ .id = id, .fd = -1, .world = world };
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	error = pthread_create(&v->thread, &attr, run_loop, v);
 	pthread_attr_destroy(&attr);
 	if (error == 0)
 		return STATUS_OK;
-	log_error("cannot start a thread for vCPU %u: %s", v->id, strerror(error));
+	log_error("cannot start a thread for vCPU %u: %s", id, strerror(error));
 	return STATUS_FAILED;
 }

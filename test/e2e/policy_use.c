@@ -5,9 +5,9 @@
  * usage: policy_use TREE PROCESS... <TRACE
  *
  * TRACE is ftrace's text of raw_syscalls:sys_enter with record-tgid. PROCESS is COMM=POLICY[,POLICY...]
- * with the policies' paths in TREE; "COMM+" means after its second filter (the VMM's is tighter from
- * there on). Calls before a process's first filter do not count. Prints "COMM POLICY LINE" for each
- * line that permitted a call, once.
+ * with the policies' paths in TREE; "COMM+" is what the second filter of its first thread and the only
+ * one of any other thread stand for. Calls before a thread's first filter do not count. Prints "COMM
+ * POLICY LINE" for each line that permitted a call, once.
  */
 #include "policyc_text.h"
 
@@ -24,21 +24,21 @@
 
 struct policy {
 	char comm[17];
-	unsigned char phase; /* filters that must stand */
+	bool second;
 	struct policy_text text;
 	bool used[POLICY_RULES_MAX];
 };
 
 struct call {
 	char comm[17];
-	unsigned pid;
+	unsigned thread, pid;
 	int nr;
 	uint64_t arg[6];
 };
 
 static struct policy policy[POLICIES_MAX];
 static unsigned policy_count;
-static unsigned char filters[PIDS_MAX];
+static unsigned char filters[PIDS_MAX]; /* of each thread */
 
 /* "zwinger-vmm+=vmm/vmm_run.policy" */
 static void add_process(const char *tree, char *process)
@@ -57,7 +57,7 @@ static void add_process(const char *tree, char *process)
 		if (policy_count == POLICIES_MAX)
 			exit(2);
 		snprintf(p->comm, sizeof(p->comm), "%.*s", (int)strcspn(process, "+"), process);
-		p->phase = strchr(process, '+') != NULL ? 2 : 1;
+		p->second = strchr(process, '+') != NULL;
 		snprintf(path, sizeof(path), "%s/%s", tree, f);
 		p->text.path = path;
 		policy_read(&p->text, seccomp_arch_native());
@@ -76,8 +76,8 @@ static bool parse(const char *line, struct call *c)
 		return false;
 	while (dash > name && *dash != '-')
 		dash--;
-	if (dash == name || dash - name > 16 || sscanf(tgid, " (%u)", &c->pid) != 1 ||
-	    c->pid >= PIDS_MAX)
+	if (dash == name || dash - name > 16 || sscanf(dash, "-%u", &c->thread) != 1 ||
+	    sscanf(tgid, " (%u)", &c->pid) != 1 || c->thread >= PIDS_MAX)
 		return false;
 	snprintf(c->comm, sizeof(c->comm), "%.*s", (int)(dash - name), name);
 	if (sscanf(at, ": sys_enter: NR %d (%n", &c->nr, &end) != 1 || end == 0)
@@ -130,6 +130,16 @@ static bool permits(const struct policy_rule *r, const struct call *c)
 	return true;
 }
 
+/* Has the call passed this policy? */
+static bool stands(const struct policy *p, const struct call *c)
+{
+	bool first = c->thread == c->pid;
+
+	return strcmp(c->comm, p->comm) == 0 &&
+	       (p->second ? filters[c->thread] >= (first ? 2 : 1)
+			  : first && filters[c->thread] >= 1);
+}
+
 static void use(struct policy *p, const struct call *c)
 {
 	for (unsigned i = 0; i < p->text.count; i++) {
@@ -158,11 +168,10 @@ int main(int argc, char **argv)
 			continue;
 		calls++;
 		for (unsigned i = 0; i < policy_count; i++)
-			if (filters[c.pid] >= policy[i].phase &&
-			    strcmp(c.comm, policy[i].comm) == 0)
+			if (stands(&policy[i], &c))
 				use(&policy[i], &c);
-		if (c.nr == SYS_seccomp && c.arg[0] == FILTER && filters[c.pid] < UINT8_MAX)
-			filters[c.pid]++;
+		if (c.nr == SYS_seccomp && c.arg[0] == FILTER && filters[c.thread] < UINT8_MAX)
+			filters[c.thread]++;
 	}
 	fprintf(stderr, "policy_use: %lu calls\n", calls);
 	return 0;

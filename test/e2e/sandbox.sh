@@ -78,7 +78,7 @@ $holds"
 	row "NoNewPrivs" "$(status NoNewPrivs)" 1
 	wanted=''
 	for task in $(threads); do wanted+="$(awk '/^Seccomp(_filters)?:/ { printf "%s ", $2 }' "$task/status"),"; done
-	row "seccomp: $filters filters in each thread" "$wanted" "$(for ((n = 0; n < count; n++)); do printf '2 %s ,' "$filters"; done)"
+	row "seccomp: $filters in the first thread, one in each other" "$wanted" "2 $filters ,$(for ((n = 1; n < count; n++)); do printf '2 1 ,'; done)"
 	row "threads" "$(threads | wc -l)" "$count"
 	row "no children" "$(pgrep -P "$vmm")" ""
 	row "user and group ids are all the same" "$(printf '%s\n' $(status Uid; status Gid) | sort -u | wc -l)" "$3"

@@ -350,6 +350,11 @@ static bool enter_long(const struct row *r)
 	       vcpu_set_entry(&machine.vcpu[0], &entry) == STATUS_OK;
 }
 
+/* What the guest does is of interest here, not what its threads may. */
+static void unconfined(void)
+{
+}
+
 /* In a process of its own, which ends with the guest in it. */
 static void run(const struct row *r, int kvm_fd)
 {
@@ -359,13 +364,12 @@ static void run(const struct row *r, int kvm_fd)
 	struct pollfd p = { .events = POLLIN };
 
 	log_init("microguest");
-	if (machine_init(&machine, kvm_fd, &config) != STATUS_OK ||
+	if (machine_start(&machine, config.cpu_count, unconfined) != STATUS_OK ||
+	    machine_init(&machine, kvm_fd, &config) != STATUS_OK ||
 	    !(r->mode == LONG ? enter_long(r) : enter_low(r)))
 		return;
 	bus_claim(&machine.ports, PROBE_PORT, PROBE_SIZE, probe, NULL);
 	bus_claim(&machine.mmio, PROBE_MMIO, PROBE_SIZE, probe, NULL);
-	if (machine_start(&machine) != STATUS_OK)
-		return;
 	machine_release(&machine);
 	p.fd = machine.stop_fd;
 	result->end =

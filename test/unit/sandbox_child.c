@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -117,6 +119,71 @@ static void call_after_tightening(void)
 	say("alive");
 }
 
+static void exit_at_once(void)
+{
+	say_number(0);
+}
+
+/* The second thread, which has the tight filter alone: does it once the first is shut in too. */
+static void (*_Atomic thread_act)(void);
+static _Atomic bool thread_started, thread_done;
+
+static void *second_thread(void *unused)
+{
+	sandbox_thread(sandbox_child_tight_filter, sandbox_child_tight_filter_count);
+	thread_started = true;
+	while (thread_act == NULL)
+		;
+	thread_act();
+	thread_done = true;
+	for (;;)
+		;
+	return unused;
+}
+
+static bool start_thread(void)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, second_thread, NULL) != 0)
+		return false;
+	while (!thread_started)
+		;
+	return true;
+}
+
+static void in_thread(void (*act)(void))
+{
+	thread_act = act;
+	while (!thread_done)
+		;
+}
+
+static void read_null(void)
+{
+	char c;
+
+	(void)!read(0, &c, 1);
+	say("alive");
+}
+
+static void thread_may(void)
+{
+	in_thread(exit_at_once);
+}
+
+static void thread_may_not(void)
+{
+	in_thread(read_null);
+}
+
+static void no_thread_afterwards(void)
+{
+	thread_started = false;
+	(void)start_thread();
+	say("alive");
+}
+
 static void count_descriptors(void)
 {
 	int count = 0;
@@ -124,11 +191,6 @@ static void count_descriptors(void)
 	for (int fd = 0; fd < 4096; fd++)
 		count += fcntl(fd, F_GETFD) >= 0;
 	say_number(count);
-}
-
-static void exit_at_once(void)
-{
-	say_number(0);
 }
 
 int main(int argc, char **argv, char **environment)
@@ -149,8 +211,12 @@ int main(int argc, char **argv, char **environment)
 		{ "tightened", call_after_tightening },
 		{ "descriptors", count_descriptors },
 		{ "exit", exit_at_once },
+		{ "thread-may", thread_may },
+		{ "thread-may-not", thread_may_not },
+		{ "thread-not-the-first", call_allowed },
+		{ "thread-later", no_thread_afterwards },
 	};
-	const struct sandbox_policy policy = {
+	struct sandbox_policy policy = {
 		.filter = sandbox_child_filter,
 		.filter_count = sandbox_child_filter_count,
 		.open_files = 64,
@@ -161,6 +227,8 @@ int main(int argc, char **argv, char **environment)
 	log_init("child");
 	if (argc != 2 || environment[0] != NULL)
 		return 99;
+	if (strncmp(argv[1], "thread-", 7) == 0)
+		policy.threads = start_thread;
 	(void)sandbox_enter(&policy);
 	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
 		if (strcmp(argv[1], acts[i].name) == 0) {

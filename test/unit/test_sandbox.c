@@ -101,6 +101,10 @@ static void test_what_a_process_may_call(void **state)
 		{ "a path, although the filter lets openat pass", "open", "0", 0 },
 		{ "a call that only the second filter lacks", "tightened", "", SIGSYS },
 		{ "nothing but the granted descriptors", "descriptors", "4", 0 },
+		{ "a thread with a filter of its own: what it has", "thread-may", "0", 0 },
+		{ "what only the first thread has", "thread-may-not", "", SIGSYS },
+		{ "and the first thread has it", "thread-not-the-first", "0", 0 },
+		{ "a thread made afterwards", "thread-later", "", SIGSYS },
 	};
 	unsigned wrong = 0;
 
