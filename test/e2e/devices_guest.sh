@@ -243,9 +243,10 @@ passt)
 	;;
 console)
 	p=$(port org.zwinger.test)
+	exec 3<>"$p" # what comes while nobody has it open is thrown away by the driver
 	echo "PORT $p"
-	echo "hello from the guest" >"$p"
-	read -r line <"$p"
+	echo "hello from the guest" >&3
+	read -r line <&3
 	echo "GOT $line"
 	;;
 hvc)

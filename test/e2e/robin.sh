@@ -215,6 +215,6 @@ check "the audit log verifies" '"$zwinger" audit verify "$work/audit"'
 "$zwinger" audit show "$work/audit" >"$work/story"
 check "and tells the story" 'grep -q "answers: NO 0900123456" "$work/story" && grep -q "answers: YES 0301234567" "$work/story" && grep -q "call: connected 0301234567" "$work/story"'
 [ -z "$show" ] || grep -E "asks|answers|call:" "$work/story"
-calls_end robin
+calls_save robin
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
