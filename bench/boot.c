@@ -130,24 +130,27 @@ static void boot_once(struct results *r, const struct vmm *v, const struct guest
 		 plain.done ? "it did not end after power-off" : plain.reason);
 }
 
-/* Zwinger's best against the best of the others, round by round. */
+static bool is_ours(const struct series *s)
+{
+	return strncmp(s->side, "zwinger", 7) == 0;
+}
+
+/* Each of Zwinger's against the best of the others, round by round. */
 static void print_best(const struct results *r, const char *row)
 {
-	const struct series *ours = NULL, *peer = NULL;
+	const struct series *peer = NULL, *s;
 	struct ratio ratio;
 
-	for (size_t i = 0; i < r->count; i++) {
-		const struct series *s = &r->series[i];
-		const struct series **best =
-			strncmp(s->side, "zwinger", 7) == 0 ? &ours : &peer;
-
-		if (strcmp(s->row, row) == 0 && s->count > 0 &&
-		    (*best == NULL || s->summary.p50 < (*best)->summary.p50))
-			*best = s;
-	}
-	if (ours != NULL && peer != NULL && series_ratio(ours, peer, &ratio))
-		printf("%s: %s takes %.3f [%.3f, %.3f] of the time of the best peer, %s\n", row,
-		       ours->side, ratio.median, ratio.min, ratio.max, peer->side);
+	for (s = r->series; s < r->series + r->count; s++)
+		if (!is_ours(s) && strcmp(s->row, row) == 0 && s->count > 0 &&
+		    (peer == NULL || s->summary.p50 < peer->summary.p50))
+			peer = s;
+	for (s = r->series; peer != NULL && s < r->series + r->count; s++)
+		if (is_ours(s) && strcmp(s->row, row) == 0 && s->count > 0 &&
+		    series_ratio(s, peer, &ratio))
+			printf("%s: %s takes %.3f [%.3f, %.3f] of the time of the best peer, "
+			       "%s\n",
+			       row, s->side, ratio.median, ratio.min, ratio.max, peer->side);
 }
 
 int boot_main(int argc, char **argv)

@@ -2,9 +2,8 @@
 #include "launch.h"
 
 #include "program.h"
+#include "session_memory.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,7 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RAM_KIB	  65536L
 #define TIMEOUT_S 120
 #define TRACING	  "/sys/kernel/tracing"
 #define INSTANCE  TRACING "/instances/zwinger-bench"
@@ -40,6 +38,11 @@
 const struct vmm vmms[] = {
 	{ "zwinger", "zwinger", "bzImage", false, { ZWINGER, "--kernel", "%K" } },
 	{ "zwinger-vmlinux", "zwinger", "ELF image", true, { ZWINGER, "--kernel", "%V" } },
+	{ "zwinger-huge-pages",
+	  "zwinger",
+	  "ELF image, reserved huge pages",
+	  true,
+	  { ZWINGER, "--kernel", "%V", "--huge-pages" } },
 	{ "qemu-microvm",
 	  "qemu-system-x86_64",
 	  "microvm with rtc=on, bzImage",
@@ -189,54 +192,15 @@ static _Noreturn void start(const struct vmm *v, const struct guest_files *g, bo
 
 /* ---- memory ---- */
 
-static long pss(const char *pid)
+static void add_process(void *launch, const char *name, long kib)
 {
-	char path[300], line[512];
-	long size = 0, value, sum = 0;
-	FILE *f;
+	struct launch *out = launch;
 
-	snprintf(path, sizeof(path), "/proc/%s/smaps", pid);
-	f = fopen(path, "re");
-	if (f == NULL)
-		return 0;
-	while (fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "Size: %ld", &value) == 1)
-			size = value;
-		if (sscanf(line, "Pss: %ld", &value) == 1 && size < RAM_KIB)
-			sum += value;
-	}
-	fclose(f);
-	return sum;
-}
-
-/* All processes of the command's session, and ours, which lead sessions of their own. */
-static void look_at_memory(pid_t session, struct launch *out)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *e;
-
-	while (proc != NULL && (e = readdir(proc)) != NULL &&
-	       out->process_count < LAUNCH_PROCESSES) {
-		char path[300], name[32] = "";
-		FILE *f;
-
-		if (!isdigit((unsigned char)e->d_name[0]))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
-		f = fopen(path, "re");
-		if (f == NULL)
-			continue;
-		if (fgets(name, sizeof(name), f) != NULL)
-			name[strcspn(name, "\n")] = '\0';
-		fclose(f);
-		if (getsid((pid_t)atoi(e->d_name)) != session &&
-		    (strncmp(name, "zwinger-", 8) != 0 || strcmp(name, "zwinger-bench") == 0))
-			continue;
-		snprintf(out->process[out->process_count].name, sizeof(name), "%s", name);
-		out->process[out->process_count++].kib = pss(e->d_name);
-	}
-	if (proc != NULL)
-		closedir(proc);
+	if (out->process_count == LAUNCH_PROCESSES)
+		return;
+	snprintf(out->process[out->process_count].name, sizeof(out->process[0].name), "%s",
+		 name);
+	out->process[out->process_count++].kib = kib;
 }
 
 /* ---- the kernel's trace of KVM ---- */
@@ -374,7 +338,7 @@ void launch_run(const struct vmm *v, const struct guest_files *g, bool trace, bo
 		out->first_process = now() - begin;
 		out->done = true;
 		if (stay)
-			look_at_memory(pid, out);
+			memory_of_session(pid, add_process, out);
 		else if (!read_output(output[0], deadline, false, text, sizeof(text)) &&
 			 now() < deadline)
 			out->power_off = now() - begin;

@@ -73,32 +73,6 @@ static void peer_writes_frame(uint32_t len)
 	peer_writes(frame, sizeof(prefix) + len);
 }
 
-/* The driver makes a chain of some pieces available; their places may be anywhere. */
-static void driver_adds(unsigned queue)
-{
-	uint8_t *ring = driver_at(gpa(RING(queue))), first = next8() % DRIVER_QUEUE;
-	uint8_t count = next8() % 6;
-
-	for (uint8_t i = 0; i <= count; i++) {
-		uint64_t at = (uint64_t)next16() << 8;
-		uint32_t len = next16();
-		uint8_t how = next8();
-		struct {
-			uint64_t addr;
-			uint32_t len;
-			uint16_t flags, next;
-		} d = { .addr = htole64(at),
-			.len = htole32(how >= 0xf0 ? len << 16 : len),
-			.flags = htole16((uint16_t)((i < count) | (queue % 2 == 0 ? 2 : 0))),
-			.next = htole16((uint16_t)((first + i + 1) % DRIVER_QUEUE)) };
-
-		if ((how & 0x0f) == 0x0f)
-			d.flags = htole16(how >> 4);
-		memcpy(ring + 16u * ((first + i) % DRIVER_QUEUE), &d, sizeof(d));
-	}
-	ring_offers(queue, first);
-}
-
 static void end_turn(void *arg, uint32_t events)
 {
 	(void)arg;
@@ -159,7 +133,7 @@ static void step(void)
 	switch (what % 11) {
 	case 0:
 	case 1:
-		driver_adds(what / 11 % driver.device.queue_count);
+		ring_adds(what / 11 % driver.device.queue_count, 8, 16);
 		break;
 	case 2:
 	case 3:

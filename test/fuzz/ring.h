@@ -4,7 +4,9 @@
 #define RING_H
 
 #include "driver.h"
+#include "input.h"
 
+#include <endian.h>
 #include <string.h>
 
 #define RING(q) (4096u * ((q) + 1)) /* driver.c's places */
@@ -21,6 +23,35 @@ static inline void ring_offers(unsigned queue, uint8_t head)
 	avail[5 + 2u * (idx % DRIVER_QUEUE)] = 0;
 	idx++;
 	memcpy(avail + 2, &idx, sizeof(idx));
+}
+
+/*
+ * Makes a chain of some pieces available; their places and lengths may be anywhere: both come from the
+ * input, shifted to the left.
+ */
+static inline void ring_adds(unsigned queue, unsigned place_shift, unsigned len_shift)
+{
+	uint8_t *ring = driver_at(gpa(RING(queue))), first = next8() % DRIVER_QUEUE;
+	uint8_t count = next8() % 6;
+
+	for (uint8_t i = 0; i <= count; i++) {
+		uint64_t at = (uint64_t)next16() << place_shift;
+		uint32_t len = next16();
+		uint8_t how = next8();
+		struct {
+			uint64_t addr;
+			uint32_t len;
+			uint16_t flags, next;
+		} d = { .addr = htole64(at),
+			.len = htole32(how >= 0xf0 ? len << len_shift : len),
+			.flags = htole16((uint16_t)((i < count) | (queue % 2 == 0 ? 2 : 0))),
+			.next = htole16((uint16_t)((first + i + 1) % DRIVER_QUEUE)) };
+
+		if ((how & 0x0f) == 0x0f)
+			d.flags = htole16(how >> 4);
+		memcpy(ring + 16u * ((first + i) % DRIVER_QUEUE), &d, sizeof(d));
+	}
+	ring_offers(queue, first);
 }
 
 #endif /* RING_H */
