@@ -16,3 +16,5 @@ add_test(NAME multiboot COMMAND ${PROJECT_SOURCE_DIR}/test/e2e/multiboot.sh ${CM
 set_tests_properties(multiboot PROPERTIES LABELS lab TIMEOUT 500 SKIP_RETURN_CODE 77 RUN_SERIAL ON)
 unit_test(test_multiboot SOURCES ${PROJECT_SOURCE_DIR}/vmm/testing/multiboot.c NEEDS zw_boot)
 target_include_directories(test_multiboot PRIVATE ${PROJECT_SOURCE_DIR}/vmm/testing)
+unit_test(test_pc SOURCES ${PROJECT_SOURCE_DIR}/vmm/testing/pc.c NEEDS zw_machine)
+target_include_directories(test_pc PRIVATE ${PROJECT_SOURCE_DIR}/vmm/testing)

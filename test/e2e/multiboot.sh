@@ -24,7 +24,7 @@ printf 'NR_CPUS=2\nTEST_DEVICE=0\n' >"$work/environ"
 # under_qemu and under_zwinger: MEMORY CPUS ARGUMENTS INITRD
 under_qemu() {
 	timeout 100 qemu-system-x86_64 -nodefaults -no-user-config -accel kvm -cpu host -vga none -display none -serial stdio \
-		-device isa-debug-exit,iobase=0xf4,iosize=0x4 -device pci-testdev -m "$1" -smp "$2" -kernel "$image" -append "$3" ${4:+-initrd "$4"} </dev/null 2>"$work/qemu.err"
+		-device pc-testdev -device isa-debug-exit,iobase=0xf4,iosize=0x4 -device pci-testdev -m "$1" -smp "$2" -kernel "$image" -append "$3" ${4:+-initrd "$4"} </dev/null 2>"$work/qemu.err"
 }
 under_zwinger() {
 	timeout 100 "$zwinger" run --test-devices --kernel "$image" --memory "$1" --cpus "$2" --append "$3" ${4:+--initrd "$4"} \

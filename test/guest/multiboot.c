@@ -161,6 +161,16 @@ static void test_bar(const char *name, uint32_t bar)
 	}
 }
 
+/* As kvm-unit-tests' library reads a half of a register: by low bits of the address, at 0xcfc alone. */
+static uint16_t half(uint32_t address, uint32_t reg)
+{
+	uint16_t v;
+
+	config(address, reg);
+	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"((uint16_t)0xcfc));
+	return v;
+}
+
 static void test_device(void)
 {
 	uint32_t slot = 0;
@@ -170,8 +180,67 @@ static void test_device(void)
 	number("no test device ", slot == 32);
 	if (slot == 32)
 		return;
+	number("by halves ", half(slot << 11, 0) | (uint32_t)half(slot << 11, 2) << 16);
 	test_bar("memory ", config(slot << 11, 0x10));
 	test_bar("ports ", config(slot << 11, 0x14));
+}
+
+/* A table of ACPI 1.0: from the RSDP by way of the RSDT. */
+static const uint32_t *table(uint32_t signature)
+{
+	const uint32_t *p = (const uint32_t *)0xe0000, *rsdt;
+
+	while (p < (const uint32_t *)0x100000 && (p[0] != 0x20445352 || p[1] != 0x20525450))
+		p += 4;
+	rsdt = (const uint32_t *)p[4];
+	for (uint32_t at = 9; rsdt != 0 && at < rsdt[1] / 4; at++)
+		if (*(const uint32_t *)rsdt[at] == signature)
+			return (const uint32_t *)rsdt[at];
+	return 0;
+}
+
+static uint32_t sum(const uint32_t *t)
+{
+	uint32_t s = 0;
+
+	for (uint32_t i = 0; i < t[1]; i++)
+		s += ((const uint8_t *)t)[i];
+	return s & 255;
+}
+
+static void timer(void)
+{
+	const uint32_t *fadt = table(0x50434146);
+	uint32_t first, next;
+
+	number("FADT ", fadt != 0);
+	if (fadt == 0)
+		return;
+	number("sum ", sum(fadt));
+	number("timer at ", fadt[19]);
+	__asm__ volatile("inl %w1, %0" : "=a"(first) : "Nd"(fadt[19]));
+	do
+		__asm__ volatile("inl %w1, %0" : "=a"(next) : "Nd"(fadt[19]));
+	while (next == first);
+	number("counts, in 24 bits, ", (first | next) >> 24);
+}
+
+/* Pin 14 by pc-testdev's port: an interrupt that waits at the local APIC, interrupts being off. */
+static void line(void)
+{
+	volatile uint32_t *apic = (volatile uint32_t *)0xfee00000;
+	volatile uint32_t *ioapic = (volatile uint32_t *)0xfec00000;
+
+	apic[0xf0 / 4] = 0x1ff;
+	ioapic[0] = 0x10 + 2 * 14 + 1;
+	ioapic[4] = 0;
+	ioapic[0] = 0x10 + 2 * 14;
+	ioapic[4] = 0x61;
+	number("waits before ", apic[0x230 / 4]);
+	out8(0x2000 + 14, 1);
+	out8(0x2000 + 14, 0);
+	number("waits after ", apic[0x230 / 4]);
+	ioapic[4] = 0x10061;
 }
 
 void main(uint32_t magic, const struct info *info);
@@ -217,6 +286,10 @@ void main(uint32_t magic, const struct info *info)
 	number("processors ", fw_cfg(5, 2));
 	number("memory ", fw_cfg(3, 4));
 	test_device();
+	timer();
+	line();
+	/* The page is taken away from under the program, which goes on. */
+	__asm__ volatile("outl %0, %1" : : "a"(main), "Nd"((uint16_t)0xe4));
 	number("started ", start_others(fw_cfg(5, 2)));
 	__asm__ volatile("outl %0, %1" : : "a"(code), "Nd"((uint16_t)0xf4));
 	text("nothing has ended\n");

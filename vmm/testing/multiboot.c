@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "multiboot.h"
 
-#include "acpi.h"
 #include "log.h"
 
 #include <elf.h>
@@ -281,8 +280,7 @@ enum status multiboot_load(const struct ram *ram, const struct kernel_source *sr
 		.rip = TRAMPOLINE, .page_root = PAGES, .gdt = TABLES, .gdt_limit = 5 * 8 - 1
 	};
 	if (!write_trampoline(ram, (uint32_t)elf.entry) ||
-	    !write_information(ram, src, end, module_size) ||
-	    !acpi_write(&ram->mem, ACPI_START, src->cpu_count))
+	    !write_information(ram, src, end, module_size))
 		return no_fit("the boot information does");
 	return STATUS_OK;
 }

@@ -5,7 +5,9 @@
  * of processors and the size of memory; the PCI test device is beside it.
  */
 #include "boot.h"
+#include "log.h"
 #include "multiboot.h"
+#include "pc.h"
 #include "pci_testdev.h"
 
 #include <string.h>
@@ -86,6 +88,7 @@ static enum status create_devices(struct machine *m)
 	fw_cfg.machine = m;
 	bus_claim(&m->ports, EXIT_PORT, EXIT_REGS, exit_access, m);
 	bus_claim(&m->ports, FW_CFG_PORT, FW_CFG_REGS, fw_cfg_access, NULL);
+	pc_create(m);
 	return pci_testdev_create(m);
 }
 
@@ -108,5 +111,10 @@ enum status boot_load(struct machine *m, const struct vm_config *c)
 		st = multiboot_load(&m->ram, &source, head, flags, &entry);
 	else
 		st = kernel_load(&m->ram, &source, &entry);
+	/* In the place of those that kernel_load() has written; an image of Multiboot has none yet. */
+	if (st == STATUS_OK && !pc_write_tables(&m->ram.mem, m->cpu_count)) {
+		log_error("memory is too small: the ACPI tables do not fit");
+		st = STATUS_NO_FIT;
+	}
 	return st == STATUS_OK ? vcpu_set_entry(&m->vcpu[0], &entry) : st;
 }
