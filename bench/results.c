@@ -146,7 +146,7 @@ static void print_series(const struct results *r, const struct series *s)
 {
 	const struct summary *m = &s->summary;
 	const struct series *base = results_base(r, s);
-	char spark[3 * SPARKLINE_CELLS + 1];
+	char spark[3 * SPARKLINE_CELLS + 1], ratios[64] = "";
 	struct ratio ratio;
 
 	printf("%-22s %-16s ", s == base ? s->row : "", s->side);
@@ -160,12 +160,11 @@ static void print_series(const struct results *r, const struct series *s)
 	       series_ns(r, s, m->min), series_ns(r, s, m->p50), series_ns(r, s, m->p90),
 	       series_ns(r, s, m->p99), series_ns(r, s, m->p999), series_ns(r, s, m->max));
 	printf(" %9.0f %5zu ", m->p50, m->disturbed);
-	if (s == base || !series_ratio(s, base, &ratio))
-		printf("%-22s", "");
-	else
-		printf("%6.4g [%.4g, %.4g] ", ratio.median, ratio.min, ratio.max);
+	if (s != base && series_ratio(s, base, &ratio))
+		snprintf(ratios, sizeof(ratios), "%.3f [%.3f, %.3f]", ratio.median, ratio.min,
+			 ratio.max);
 	results_sparkline(&s->histogram, spark);
-	printf(" %s\n", spark);
+	printf("%-23s %s\n", ratios, spark);
 }
 
 void results_print(const struct results *r)
@@ -173,9 +172,9 @@ void results_print(const struct results *r)
 	bool cycles = r->count > 0 && strcmp(r->series[0].unit, "cycles") == 0;
 	const char *unit = cycles ? "ns" : r->count > 0 ? r->series[0].unit : "";
 
-	printf("%-22s %-16s %9s %9s %9s %9s %9s %10s %9s %5s %-22s  histogram\n", "", unit,
+	printf("%-22s %-16s %9s %9s %9s %9s %9s %10s %9s %5s %-23s histogram\n", "", unit,
 	       "min", "p50", "p90", "p99", "p99.9", "max", cycles ? "p50/cyc" : "p50", "dist.",
-	       " ratio [by run]");
+	       "ratio [by run]");
 	for (size_t i = 0; i < r->count; i++)
 		print_series(r, &r->series[i]);
 	printf("\ndist.: samples above %.0f times the median, which are left in; ratio: of the "

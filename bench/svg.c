@@ -76,7 +76,7 @@ static void draw_axis(const struct axis *a, double bottom, const char *unit, FIL
 					"<text x='%.1f' y='%.1f' text-anchor='middle'>%g</text>\n",
 					x, TOP - 10, value);
 		}
-	fprintf(f, "<text x='%.1f' y='%.1f'>%s</text>\n", RIGHT + 10, TOP - 10, unit);
+	fprintf(f, "<text x='%.1f' y='%.1f'>%s</text>\n", RIGHT + 40, TOP - 10, unit);
 }
 
 /* The shade of a bucket follows the square root of its share, so that rare ones are seen. */
