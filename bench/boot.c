@@ -136,7 +136,7 @@ static bool is_ours(const struct series *s)
 }
 
 /* Each of Zwinger's against the best of the others, round by round. */
-static void print_best(const struct results *r, const char *row)
+static void print_beside_best(const struct results *r, const char *row)
 {
 	const struct series *peer = NULL, *s;
 	struct ratio ratio;
@@ -173,8 +173,8 @@ int boot_main(int argc, char **argv)
 	results_sort(&r);
 	if (!output_results(&q.output, &r))
 		return STATUS_FAILED;
-	print_best(&r, "first-process");
-	print_best(&r, "power-off");
+	print_beside_best(&r, "first-process");
+	print_beside_best(&r, "power-off");
 	return STATUS_OK;
 }
 

@@ -32,7 +32,7 @@ static void put_number(struct builder *b, uint64_t v, size_t len)
 		put(b, &(uint8_t){ (uint8_t)(v >> (8 * i)) }, 1);
 }
 
-static uint8_t checksum(const uint8_t *p, size_t len)
+uint8_t acpi_checksum(const uint8_t *p, size_t len)
 {
 	uint8_t sum = 0;
 
@@ -65,7 +65,7 @@ static uint64_t table_end(struct builder *b)
 	for (unsigned i = 0; i < 4; i++)
 		b->out[b->start + HEADER_LENGTH + i] = (uint8_t)(len >> (8 * i));
 	b->out[b->start + HEADER_CHECKSUM] = 0;
-	b->out[b->start + HEADER_CHECKSUM] = checksum(b->out + b->start, len);
+	b->out[b->start + HEADER_CHECKSUM] = acpi_checksum(b->out + b->start, len);
 	return b->base + b->start;
 }
 
@@ -166,8 +166,8 @@ static void rsdp(struct builder *b, uint64_t xsdt)
 	put_number(&r, ACPI_RSDP_SIZE, 4);
 	put_number(&r, xsdt, 8);
 	put_zeros(&r, 4);
-	r.out[8] = checksum(r.out, 20);
-	r.out[32] = checksum(r.out, ACPI_RSDP_SIZE);
+	r.out[8] = acpi_checksum(r.out, 20);
+	r.out[32] = acpi_checksum(r.out, ACPI_RSDP_SIZE);
 }
 
 size_t acpi_build(uint8_t table[ACPI_SIZE], uint32_t start, unsigned cpu_count)

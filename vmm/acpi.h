@@ -21,6 +21,9 @@
  */
 size_t acpi_build(uint8_t table[ACPI_SIZE], uint32_t start, unsigned cpu_count);
 
+/* What makes all bytes of a table sum to 0, in the place of a byte that is 0 so far. */
+uint8_t acpi_checksum(const uint8_t *p, size_t len);
+
 /* acpi_build() into guest memory. False if there is no RAM at start. */
 bool acpi_write(const struct gmem *mem, uint32_t start, unsigned cpu_count) MUST_CHECK;
 

@@ -72,25 +72,17 @@ static void open_device(void)
 /* A chain of some pieces; page numbers may be in them, and be anything. */
 static void driver_adds(unsigned queue)
 {
-	uint8_t *ring = driver_at(gpa(RING(queue))), first = next8() % DRIVER_QUEUE;
-	uint8_t count = next8() % 6;
+	uint8_t first = next8() % DRIVER_QUEUE, count = next8() % 6;
 
 	for (uint8_t i = 0; i <= count; i++) {
 		uint64_t at = (uint64_t)next16() << 7;
 		uint32_t len = next16();
-		uint8_t how = next8();
-		struct {
-			uint64_t addr;
-			uint32_t len;
-			uint16_t flags, next;
-		} d = { .addr = htole64(at | how >> 4),
-			.len = htole32(how >= 0xe0 ? len << 8 : len),
-			.flags = htole16((uint16_t)((i < count) | (queue >= 2 ? 2 : 0))),
-			.next = htole16((uint16_t)((first + i + 1) % DRIVER_QUEUE)) };
+		unsigned how = next8(), flags = (unsigned)(i < count) | (queue >= 2 ? 2u : 0u);
 
 		if ((how & 0x0f) == 0x0f)
-			d.flags = htole16(how >> 4);
-		memcpy(ring + 16u * ((first + i) % DRIVER_QUEUE), &d, sizeof(d));
+			flags = how >> 4;
+		ring_piece(queue, first + i, at | how >> 4, how >= 0xe0 ? len << 8 : len,
+			   flags);
 	}
 	ring_offers(queue, first);
 }

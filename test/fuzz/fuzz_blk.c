@@ -63,7 +63,7 @@ static uint64_t sector(void)
 static void add(void)
 {
 	static const uint8_t types[] = { 0, 1, 4, 8, 11, 13, 0, 1 };
-	uint8_t shape = next8(), type = next8(), *ring;
+	uint8_t shape = next8(), type = next8();
 	unsigned queue = shape >> 7, n = 1 + shape % PIECES_MAX, first = next8() % DRIVER_QUEUE;
 	uint32_t at[2] = { READABLE, WRITABLE };
 	struct {
@@ -80,21 +80,13 @@ static void add(void)
 	h.range.flags = next8() % 4;
 	at[0] += 256u * (next8() % 16);
 	memcpy(driver.memory + at[0], &h, sizeof(h));
-	ring = driver_at(gpa(RING(queue)));
 	for (unsigned i = 0; i < n; i++) {
 		bool writable = i >= 1 + (unsigned)(shape >> 4) % 4;
 		uint32_t len = length();
-		struct {
-			uint64_t addr;
-			uint32_t len;
-			uint16_t flags, next;
-		} d = { .addr = htole64(at[writable]),
-			.len = htole32(len),
-			.flags = htole16((uint16_t)((i + 1 < n) | writable << 1)),
-			.next = htole16((uint16_t)((first + i + 1) % DRIVER_QUEUE)) };
 
+		ring_piece(queue, first + i, at[writable], len,
+			   (unsigned)(i + 1 < n) | (writable ? 2u : 0u));
 		at[writable] += len;
-		memcpy(ring + 16 * ((first + i) % DRIVER_QUEUE), &d, sizeof(d));
 	}
 	ring_offers(queue, (uint8_t)first);
 }

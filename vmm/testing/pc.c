@@ -104,12 +104,8 @@ static void put32(uint8_t *at, uint32_t v)
 /* Afterwards all len bytes sum to 0. */
 static void add_up(uint8_t *table, size_t len, unsigned at)
 {
-	uint8_t sum = 0;
-
 	table[at] = 0;
-	for (size_t i = 0; i < len; i++)
-		sum = (uint8_t)(sum + table[i]);
-	table[at] = (uint8_t)-sum;
+	table[at] = acpi_checksum(table, len);
 }
 
 static void finish(uint8_t *table, const char *signature, uint32_t len)
